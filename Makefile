@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install format lint test check docs demo soc validate lowest calibrate supported pages bench coverage mutants clean
+.PHONY: help install format lint test check docs demo soc bitstream validate lowest calibrate supported pages bench coverage mutants clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
@@ -61,6 +61,10 @@ demo: $(STAMP) ## search, generate, simulate and report the digits example
 soc: $(STAMP) ## a processor runs the digits example: firmware, system, classes by a serial line (build/soc)
 	test -f $(OUT)/design.json || $(BIN)/cosilico search examples/digits.toml --out $(OUT)
 	$(BIN)/cosilico soc $(OUT)/design.json --out build/soc --force
+
+bitstream: $(STAMP) ## the same system with a small accelerator as a bitstream for a ULX3S board (build/ulx3s)
+	test -f $(OUT)/design.json || $(BIN)/cosilico search examples/digits.toml --out $(OUT)
+	$(BIN)/cosilico soc $(OUT)/design.json --accelerator examples/ulx3s.json --board ulx3s_85f --out build/ulx3s --force
 
 validate: $(STAMP) lowest ## the long tests; model against RTL on over 2,000 (configuration, layer) pairs (hours)
 	$(BIN)/python -m pytest --numprocesses $(JOBS) -m long --timeout 7200

@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
-from clock_pages import clock_reach, module_paths
+from clock_pages import bitstream, clock_reach, module_paths, routed_modules
 from cosilico.console import Column, fitted_table
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows
 from cost_pages import (
@@ -450,6 +450,8 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         demo,
         clock_reach,
         module_paths,
+        routed_modules,
+        bitstream,
         validation,
         random_memories,
         imported_models,

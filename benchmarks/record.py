@@ -4,8 +4,9 @@
     python examples/imagenet/run.py efficientnet_lite0 build/imagenet/efficientnet_lite0
     python examples/imagenet/run.py mobilenet_v2 build/imagenet/mobilenet_v2
     python benchmarks/record.py imagenet build/imagenet
+    make bitstream && python benchmarks/record.py bitstream build/ulx3s
 
-Writes ``benchmarks/demo.json`` or ``benchmarks/imagenet.json``. The demo's search trains in
+Writes ``benchmarks/demo.json``, ``benchmarks/imagenet.json`` or ``benchmarks/bitstream.json``. The demo's search trains in
 floating point, so another processor may end at another network: its record names the processor.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from cosilico.results import load_results
+from hwgen.soc.bitstream import BOARD_FOLDER, IMPLEMENTATION
 from sim.spec.files import write_atomic
 
 _LAYER = ("name", "predicted_cycles", "measured_cycles")
@@ -44,6 +46,14 @@ def demo(run: Path) -> dict[str, Any]:
     }
 
 
+def bitstream(system: Path) -> dict[str, Any]:
+    """Return what a system takes of a board, and the clock that it reaches."""
+    record: dict[str, Any] = json.loads(
+        (system / BOARD_FOLDER / IMPLEMENTATION).read_text(encoding="utf-8")
+    )
+    return record
+
+
 def imagenet(runs: Path) -> dict[str, Any]:
     """Return of each network both accelerators in RTL, the photographs' classes, the calibration images' score."""
     record = {}
@@ -60,7 +70,7 @@ def imagenet(runs: Path) -> dict[str, Any]:
     return record
 
 
-RECORDS = {"demo": demo, "imagenet": imagenet}
+RECORDS = {"demo": demo, "imagenet": imagenet, "bitstream": bitstream}
 
 
 def processor() -> str:

@@ -13,11 +13,15 @@ from cosilico.folder import Contents, stage_folder
 from cosilico.generation import require_single_output
 from cosilico.images import ImageSet, images_for
 from cosilico.inputs import input_files
+from cosilico.progress import progress_bar
 from hwgen import verilog_files
 from hwgen.driver.program_data import program_of
+from hwgen.soc.bitstream import BOARD_PROGRAMS, Implementation, implement
+from hwgen.soc.boards import BOARDS, Board
 from hwgen.soc.compiler import riscv_compiler
 from hwgen.soc.files import SystemFiles, write_system
 from hwgen.soc.system_map import SystemConfig, check_rates
+from hwgen.synthesis.nextpnr import fpga_command
 from sim.realizability import map_realizable
 from sim.spec.design import Design, load
 from sim.spec.errors import CosilicoError, MachineError
@@ -36,6 +40,9 @@ _CYCLES_PER_BYTE = 100
 
 _CYCLES_PER_IMAGE = 1_000_000
 
+_CLOCK_HZ = 25_000_000
+"""Clock of a system for no board."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class SystemResult:
@@ -52,6 +59,8 @@ class SystemResult:
         True classes, where they are known.
     differences : tuple of str
         Lines that say what differs from the integer reference.
+    implementation : Implementation, optional
+        The system on a board, if a board was named and nothing differs.
     """
 
     config: SystemConfig
@@ -60,6 +69,12 @@ class SystemResult:
     classified: tuple[Classified, ...]
     labels: NDArray[np.int64] | None
     differences: tuple[str, ...]
+    implementation: Implementation | None = None
+
+    @property
+    def too_slow(self) -> bool:
+        """Whether a board was asked for, and its clock is not reached."""
+        return self.implementation is not None and not self.implementation.timing_met
 
     @property
     def right(self) -> int | None:
@@ -89,6 +104,8 @@ class SystemResult:
             f"{len(self.classified)} classes and their outputs {verdict} the reference{right}; "
             f"{self.run.cycles:,} cycles of the system"
         )
+        if self.implementation is not None:
+            yield from _implementation_lines(self.implementation)
 
 
 def system_argument(
@@ -98,11 +115,13 @@ def system_argument(
     accelerator: str | None,
     input_file: Path | None,
     count: int,
-    clock_hz: int,
+    clock_hz: int | None,
     baud: int,
+    board: str | None,
+    seed: int,
     force: bool,
 ) -> SystemResult:
-    """Make a system of a design file in a folder, run it, and compare.
+    """Make a system of a design file in a folder, run it, compare, and make a bitstream where a board is named.
 
     Parameters
     ----------
@@ -115,18 +134,31 @@ def system_argument(
         npz file of images instead.
     count : int
         Images that the firmware classifies.
-    clock_hz, baud : int
+    clock_hz : int, optional
+        Of the whole system; the board's if not given.
+    baud : int
         See :class:`hwgen.soc.system_map.SystemConfig`.
+    board : str, optional
+        Name of a board.
+    seed : int
+        Of placement.
     force : bool
         Replace what an earlier call made in ``out``.
 
     Raises
     ------
     CosilicoError
-        If a file is wrong, a rate cannot be had, or ``out`` is not such a folder.
+        If a file is wrong, a rate cannot be had, ``out`` is not such a folder, or the board does not hold the system.
     MachineError
         If a compiler is not there, or the system cannot be simulated.
     """
+    target = _board(board)
+    if clock_hz is None:
+        clock_hz = _CLOCK_HZ if target is None else target.clock_hz
+    if target is not None and clock_hz != target.clock_hz:
+        raise CosilicoError(
+            f"--clock-mhz must be that of {target.name}, {target.clock_hz / 1e6:g}, not {clock_hz / 1e6:g}"
+        )
     try:
         check_rates(clock_hz, baud)
     except ValueError as error:
@@ -142,14 +174,45 @@ def system_argument(
         files = _write(staging, design, images, clock_hz=clock_hz, baud=baud)
         run = run_system(files, cache=cache_root(), cycles=_patience(files, images))
         write_atomic(staging / SERIAL_FILE, run.text)
-    classified = _classified(run, files)
+        classified = _classified(run, files)
+        differences = tuple(compare_classes(classified, design.network, images.x))
+        implementation = None
+        if target is not None and not differences:
+            with progress_bar() as progress:
+                implementation = implement(files, target, seed=seed, progress=progress)
     return SystemResult(
         config=files.config,
         firmware_bytes=files.firmware_bytes,
         run=run,
         classified=tuple(classified),
         labels=images.y,
-        differences=tuple(compare_classes(classified, design.network, images.x)),
+        differences=differences,
+        implementation=implementation,
+    )
+
+
+def _board(name: str | None) -> Board | None:
+    """Return the board of a name, and see to it that its programs are there before anything is built."""
+    if name is None:
+        return None
+    if name not in BOARDS:
+        raise CosilicoError(f"--board must be {' or '.join(BOARDS)}, not {name!r}")
+    for program in BOARD_PROGRAMS:
+        fpga_command(program)
+    return BOARDS[name]
+
+
+def _implementation_lines(implementation: Implementation) -> Iterator[str]:
+    """Lines for people: what the board holds, how fast it could be, and whether that is enough."""
+    board = implementation.board
+    taken = ", ".join(
+        f"{used:,} of {there:,} {name}" for name, (used, there) in implementation.used.items()
+    )
+    yield f"{board.title}: {taken}"
+    met = "met" if implementation.timing_met else "missed"
+    yield (
+        f"{implementation.route.clock_mhz:.1f} MHz are reached; the clock of {board.clock_hz / 1e6:g} MHz is {met}"
+        f" ({implementation.tool})"
     )
 
 

@@ -34,13 +34,16 @@ def driver_sources() -> dict[str, str]:
 
 
 def system_sources() -> dict[str, str]:
-    """Return what Linux and Zephyr need beside the driver: texts by path."""
+    """Return what Linux, PYNQ and Zephyr need beside the driver: texts by path."""
     return {
         path: _render(template)
         for path, template in {
             f"linux/bindings/misc/{COMPATIBLE}.yaml": "linux/binding.yaml.j2",
             "linux/cosilico_uio.c": "linux/cosilico_uio.c.j2",
             "linux/Makefile": "linux/Makefile.j2",
+            "pynq/cosilico_pynq.py": "pynq/cosilico_pynq.py.j2",
+            "pynq/cosilico_pynq.c": "pynq/cosilico_pynq.c.j2",
+            "pynq/Makefile": "pynq/Makefile.j2",
             "zephyr/module.yml": "zephyr/module.yml.j2",
             "zephyr/CMakeLists.txt": "zephyr/CMakeLists.txt.j2",
             "zephyr/Kconfig": "zephyr/Kconfig.j2",

@@ -11,7 +11,7 @@ from hwgen.package.fusesoc import fusesoc_core
 from hwgen.package.identity import RTL, PackageIdentity, render
 from hwgen.package.ip_xact import ip_xact_component
 from hwgen.package.memory_map import memory_page
-from hwgen.package.vivado import vivado_script
+from hwgen.package.vivado import vivado_script, zynq_script
 from hwgen.registers.table import MAP_BYTES
 from hwgen.registers.texts import html_page, system_rdl
 from sim.plan import Mapped
@@ -57,6 +57,7 @@ def integration_files(
         "ip/component.xml": ip_xact_component(identity),
         "ip/registers.rdl": system_rdl(identity.config),
         "ip/package_ip.tcl": vivado_script(identity),
+        "ip/zynq.tcl": zynq_script(identity),
         "docs/registers.html": html_page(identity.config),
         "docs/memory_map.md": memory_page(mapped, described),
         "docs/floorplan.svg": floorplan(identity.config),

