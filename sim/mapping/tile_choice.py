@@ -16,6 +16,8 @@ from sim.mapping.execution import (
     SPREAD,
     choose_pixels,
     hop_cycles,
+    lets_spread,
+    read_channels,
     stored_weight_rows,
     weight_blocks,
     weight_rows,
@@ -150,7 +152,7 @@ def _weigh_alone(layer, source, target, out_y, strip, hw, out_x, weights):
     if strip:
         out_x = ceil_div(width, hw.pes_x)
         exchange = 1 if op == ExecuteOp.POOL else ceil_div(width, out_x)
-    channels = source[TensorColumn.CHANNELS]
+    channels = read_channels(layer, source, hw)
     pixels, cycles, transfer = choose_pixels(
         layer, channels, outputs, out_y, out_x, in_y, in_x, NO_HALO, exchange, hw
     )
@@ -160,7 +162,7 @@ def _weigh_alone(layer, source, target, out_y, strip, hw, out_x, weights):
         cycles += hw.images * ceil_div(groups, hw.lanes) * hop_cycles(0, hw)
     weights[0] = weighed(cycles, transfer)
     weights[1] = _FAR
-    if strip and op != ExecuteOp.ADD:
+    if strip and lets_spread(layer, 1):
         in_x = source[TensorColumn.WIDTH]
         pixels, cycles, transfer = choose_pixels(
             layer, channels, outputs, out_y, width, in_y, in_x, NO_HALO, SPREAD, hw
@@ -377,7 +379,7 @@ def first_layer_cycles(layers, tensors, hw):
     Its weights come from the weight store if they fit.
     """
     layer, source, target = layers[0], tensors[0], tensors[1]
-    channels, outputs = source[TensorColumn.CHANNELS], target[TensorColumn.CHANNELS]
+    channels, outputs = read_channels(layer, source, hw), target[TensorColumn.CHANNELS]
     rows = stored_weight_rows(layer, channels, outputs, hw)
     kept = hw.store_rows if rows <= hw.store_rows else 0
     _, cycles, transfer = choose_pixels(
