@@ -284,9 +284,36 @@ def _weigh_tiles(
                 total += TIE * spill
             if alike and (tile_y != out_y or tile_x != out_x or in_strip != strip):
                 total += TIE * spill
+            if layer[LayerColumn.FACTORS] > 0 and not _meets(
+                i, last, layers, tensors, hw, out_y, out_x, strip, tiles, origin
+            ):
+                total += TIE * times * 2 * (_transfer_cycles(source, share) + LAYER_CYCLES)
             if total < cost[i, state]:
                 cost[i, state] = total
                 origin[i, state] = last
+
+
+@in_place
+def _meets(i, state, layers, tensors, hw, out_y, out_x, strip, tiles, origin):
+    """Whether a product's tile meets that of its first operand, in the chain to the layer before it with that state."""
+    t = layers[i, LayerColumn.INPUT]
+    if t == 0 or t > i:  # loaded, or a concatenation
+        return True
+    for j in range(i - 1, t - 1, -1):
+        state = origin[j, state]
+    in_y, in_x, in_strip = tiles[t - 1, state, 0], tiles[t - 1, state, 1], tiles[t - 1, state, 2]
+    return fits_tile(
+        layers[i],
+        tensors[t],
+        tensors[i + 1],
+        in_y,
+        in_x,
+        in_strip == 1,
+        out_y,
+        out_x,
+        strip,
+        hw,
+    )
 
 
 @in_place
