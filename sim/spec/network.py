@@ -33,6 +33,7 @@ __all__ = [
     "NAME",
     "NETWORK_VALUES_LIMIT",
     "PADDED",
+    "PRODUCT_KINDS",
     "SCALE",
     "VALUES_LIMIT",
     "WEIGHTS_LIMIT",
@@ -79,6 +80,9 @@ class LayerKind(StrEnum):
 
 FACTOR_BYTES = 4
 """Channels of FACTORS for each of its input's: those of v are v, two that sum up to -zero point, and -1 - v."""
+
+PRODUCT_KINDS = (LayerKind.FACTORS, LayerKind.MULTIPLY)
+"""Layer kinds that make a product of activations: the one prepares the vector, the other multiplies by it."""
 
 _DENSE = (LayerKind.CONV, LayerKind.FULLY_CONNECTED, LayerKind.FACTORS)
 """Layer kinds whose outputs lie side by side, whatever they read."""

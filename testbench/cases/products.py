@@ -4,12 +4,18 @@ import dataclasses
 
 import numpy as np
 
-from sim.realizability import check
+from sim.realizability import attempt
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Layer, LayerKind, Network, TensorSpec
 from sim.spec.spaces import HardwareSpace
 from testbench.cases.layers import factors, fully_connected, mean, multiply, pool, windowed
-from testbench.cases.random_networks import Case, draw_group_of
+from testbench.cases.random_networks import (
+    TRIES,
+    Case,
+    describe_case,
+    draw_group_of,
+    next_batch,
+)
 from testbench.cases.tabled import tabled
 
 __all__ = ["PRODUCTS_PER_CONFIG", "draw_product_group", "product_network"]
@@ -95,12 +101,11 @@ def draw_product_group(
 
 def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -> Case | None:
     with_tables = dataclasses.replace(config, activation_table=1)
-    name = f"product{index}"
-    network = product_network(with_tables, rng, name)
-    if index % 2:
-        network = tabled(network, rng)
-    if check(with_tables, network):
-        return None
-    return Case(
-        index=index, config=with_tables, network=network, stratum=name, image_seed=int(rng.integers(1 << 31))
-    )
+    for _ in range(TRIES):
+        network = product_network(with_tables, rng, f"product{index}")
+        if index % 2:
+            network = tabled(network, rng)
+        _, mapped = attempt(with_tables, network, next_batch(rng))
+        if mapped is not None:
+            return describe_case(index, "product", mapped, rng)
+    return None

@@ -9,7 +9,7 @@ from accelerators import small_accelerator
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.memories import DRAM
-from sim.spec.network import LayerKind, Network
+from sim.spec.network import PRODUCT_KINDS, LayerKind, Network
 from sim.spec.views import View
 from testbench.cases.random_networks import Stratum, random_network
 from testbench.cases.tabled import tabled
@@ -30,7 +30,7 @@ def networks(config: AcceleratorConfig, seed: int) -> list[Network]:
     rng = np.random.default_rng(seed)
     return [
         tabled(random_network(Stratum(kind=kind, kernel=kernel), config, rng), rng, share)
-        for kind in LayerKind
+        for kind in KINDS
         for kernel, share in ((1, 1.0), (3, 0.5))
     ]
 
@@ -51,7 +51,7 @@ def test_every_kind_of_layer_is_exact(
         )
         assert result.exact, network.name
         kinds |= {layer.kind for layer in network.layers if layer.table is not None}
-    assert kinds == {*LayerKind}
+    assert kinds == {*KINDS}
 
 
 @pytest.mark.rtl
