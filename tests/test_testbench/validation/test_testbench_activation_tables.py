@@ -25,6 +25,10 @@ NARROW = small_accelerator(
 """A row of a table takes two beats of the bus, and some weights stay on chip."""
 
 
+KINDS = [kind for kind in LayerKind if kind not in PRODUCT_KINDS]
+"""Kinds of layers that a random network is drawn around; products have tests of their own."""
+
+
 def networks(config: AcceleratorConfig, seed: int) -> list[Network]:
     """Two small networks of every kind of layer: with tables behind all their layers, and behind some."""
     rng = np.random.default_rng(seed)
