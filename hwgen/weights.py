@@ -18,7 +18,14 @@ from sim.spec.accelerator import (
     AcceleratorConfig,
 )
 from sim.spec.activation_table import TABLE_ENTRIES, ActivationTable
-from sim.spec.network import ADD_LEFT_SHIFT, FACTOR_BYTES, WINDOW_POOLS, Layer, LayerKind, TensorSpec
+from sim.spec.network import (
+    ADD_LEFT_SHIFT,
+    FACTOR_BYTES,
+    WINDOW_POOLS,
+    Layer,
+    LayerKind,
+    TensorSpec,
+)
 
 __all__ = ["RECORD", "layer_stream", "table_rows"]
 

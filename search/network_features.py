@@ -8,7 +8,7 @@ from sim.spec.network import PRODUCT_KINDS, LayerKind, Network
 __all__ = ["FEATURES", "network_features"]
 
 _KINDS = tuple(kind for kind in LayerKind if kind not in PRODUCT_KINDS)
-"""Kinds of layers that are counted one by one; no space of networks has products of activations."""
+"""Kinds of layers that have features of their own: no space of networks has products of activations."""
 
 _SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
 """Quantiles of the layers' shapes, each layer weighted by its work."""

@@ -257,7 +257,10 @@ def _fill(
     row[LayerColumn.INPUT] = index[layer.inputs[0]]
     row[LayerColumn.INPUT2] = index[layer.inputs[-1]]
     if layer.kind is LayerKind.MULTIPLY:
-        row[LayerColumn.INPUT2], row[LayerColumn.FACTORS] = row[LayerColumn.INPUT], index[layer.inputs[1]]
+        row[LayerColumn.INPUT2], row[LayerColumn.FACTORS] = (
+            row[LayerColumn.INPUT],
+            index[layer.inputs[1]],
+        )
     row[LayerColumn.INTERLEAVES] = layer.kind is LayerKind.FACTORS
     row[LayerColumn.KERNEL_Y], row[LayerColumn.KERNEL_X] = layer.kernel
     row[LayerColumn.STRIDE_Y], row[LayerColumn.STRIDE_X] = layer.stride

@@ -165,7 +165,11 @@ def list_passed_on(layers, tensors, hw, cut, lp, passed):
     while free > 0:
         best = best_rows = -1
         for i in range(n):
-            if passed[i] > 0 or lp[i, LayerPlan.STORED_ROWS] > 0 or layers[i, LayerColumn.FACTORS] > 0:
+            if (
+                passed[i] > 0
+                or lp[i, LayerPlan.STORED_ROWS] > 0
+                or layers[i, LayerColumn.FACTORS] > 0
+            ):
                 continue
             if _first_load_rows(layers[i], tensors[i + 1], lp[i], 1, hw) > free:
                 continue

@@ -153,7 +153,7 @@ def factors_fields(row, plan, tensor_plan, target, hw, per_round, r, image):
 
 @in_place
 def _lane_fields(row, plan, hw, shared):
-    """Fill the lanes that take a weights LOAD's blocks; all of them if they share one."""
+    """Fill the lanes that take a weights LOAD's blocks; all lanes where they share a block."""
     lanes = hw.lanes // plan[LayerPlan.PIXELS]
     step = 1 if shared else lanes
     if plan[LayerPlan.SPREAD] > 0 and not shared:

@@ -303,7 +303,9 @@ class Network:
                 if part not in known:
                     raise ValueError(f"concatenation {joint.name!r} has unknown part {part!r}")
                 if part in factors:
-                    raise ValueError(f"part {part!r} of concatenation {joint.name!r} must not be factors")
+                    raise ValueError(
+                        f"part {part!r} of concatenation {joint.name!r} must not be factors"
+                    )
                 if part in within:
                     rule = "must be no input and in one concatenation only"
                     raise ValueError(f"part {part!r} of concatenation {joint.name!r} {rule}")
@@ -312,10 +314,9 @@ class Network:
             return
         segments = self.segments
         for layer in self.layers:
-            if layer.kind in (LayerKind.FACTORS, LayerKind.MULTIPLY):
-                if len(segments[layer.inputs[0]]) > 1:
-                    name = layer.inputs[0]
-                    raise ValueError(f"layer {layer.name!r} must not read concatenated parts, as {name!r} has")
+            if layer.kind in PRODUCT_KINDS and len(segments[layer.inputs[0]]) > 1:
+                rule = f"must not read concatenated parts, as {layer.inputs[0]!r} has"
+                raise ValueError(f"layer {layer.name!r} {rule}")
             if layer.kind is LayerKind.ADD:
                 a, b = (segments[name] for name in layer.inputs)
                 if a != b:

@@ -206,7 +206,9 @@ class _Model:
             "FusedActivationFunction": fused,
         }  # fmt: skip
         if own:
-            self.writer.operator("DEPTHWISE_CONV_2D", inputs, [out.index], DepthMultiplier=1, **options)
+            self.writer.operator(
+                "DEPTHWISE_CONV_2D", inputs, [out.index], DepthMultiplier=1, **options
+            )
         else:
             self.writer.operator("CONV_2D", inputs, [out.index], **options)
         return out
@@ -221,7 +223,7 @@ class _Model:
 
     def _sigmoid(self, x: _Value) -> _Value:
         index = self.writer.tensor(x.shape, scales=[1 / 256], zero_points=[-128])
-        out = _Value(index, x.shape, 1 / 256, -128, 1 / (1 + np.exp(-x.real)))
+        out = _Value(index, x.shape, 1 / 256, -128, (1 / (1 + np.exp(-x.real))).astype(np.float32))
         self.writer.operator("LOGISTIC", [x.index], [out.index])
         return out
 

@@ -68,7 +68,9 @@ def product_network(
             pooled = append(fully_connected(f"excite{turn}", reduced, current.channels, rng))
         vector = append(factors(f"factors{turn}", pooled))
         if rng.random() < 0.2:  # another tensor is multiplied by the same factors
-            current = append(windowed(f"other{turn}", LayerKind.DEPTHWISE, current, 3, 1, rng, plain=True))
+            current = append(
+                windowed(f"other{turn}", LayerKind.DEPTHWISE, current, 3, 1, rng, plain=True)
+            )
         current = append(multiply(f"product{turn}", current, vector, rng))
         if rng.random() < 0.3:
             current = append(windowed(f"next{turn}", LayerKind.DEPTHWISE, current, 3, 1, rng))
@@ -92,7 +94,7 @@ def draw_product_group(
     *,
     max_macs: int | None = None,
 ) -> list[Case]:
-    """Draw cases ``first`` … ``first + size - 1``, every other one with activation tables.
+    """Draw cases ``first`` … ``first + size - 1``, half of them with activation tables.
 
     See :func:`testbench.cases.random_networks.draw_group_of`.
     """

@@ -16,7 +16,7 @@ _USUAL = (-8.0, -2.0)
 def product_model(rng: np.random.Generator, images: int = 3) -> RandomModel:
     """A model with a product of an activation and a vector, which is computed of the activation in one of several ways.
 
-    The vector is a pooled activation, behind layers or not, or LOGISTIC or HARD_SWISH of one: then it needs an accelerator with
+    The vector is a pooled activation, behind layers or not, or LOGISTIC or HARD_SWISH of these: then it needs an accelerator with
     activation tables. Zero points are the ends of int8 as often as not.
     """
     draw = TensorDraw(rng)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from testbench.cases.tflite_writer import ModelWriter
 
-__all__ = ["Activation", "MOST_VALUES", "TensorDraw", "excited", "multiplied"]
+__all__ = ["MOST_VALUES", "Activation", "TensorDraw", "excited", "multiplied"]
 
 MOST_VALUES = 4096
 """Most values of an activation: a draw takes milliseconds."""
@@ -201,9 +201,7 @@ def excited(draw: TensorDraw, source: Activation) -> Activation | None:
     draw.writer.operator("MEAN", [source.index, axes], [vector.index], KeepDims=True)
     if rng.random() < 0.4:
         weights = draw.weights((channels, channels))
-        vector = draw.weighted(
-            "FULLY_CONNECTED", vector, weights, 0, (1, channels), None, None
-        )
+        vector = draw.weighted("FULLY_CONNECTED", vector, weights, 0, (1, channels), None, None)
     if len(vector.shape) == 4 and rng.random() < 0.3:
         vector = draw.reshaped(vector, (1, channels))
     elif len(vector.shape) == 2 and rng.random() < 0.5:

@@ -34,9 +34,9 @@ from testbench.cases.imported import (
     Judgement,
     draw_imported_group,
 )
+from testbench.cases.products import PRODUCTS_PER_CONFIG, draw_product_group
 from testbench.cases.random_graphs import GRAPHS_PER_CONFIG, draw_graph_group
 from testbench.cases.random_memories import draw_memories
-from testbench.cases.products import PRODUCTS_PER_CONFIG, draw_product_group
 from testbench.cases.random_networks import NETWORKS_PER_CONFIG, Case, draw_group
 from testbench.cases.realizability import (
     POINTS_PER_CONFIG,

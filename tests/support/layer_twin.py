@@ -60,7 +60,10 @@ def layer_twin(layer: Layer, sources: list[TensorSpec], images: list[Any]) -> li
     if layer.kind is LayerKind.MULTIPLY:
         pixels, ((vector,),) = images
         return [
-            [[_product_twin(layer, sources, v, vector, c) for c, v in enumerate(pixel)] for pixel in row]
+            [
+                [_product_twin(layer, sources, v, vector, c) for c, v in enumerate(pixel)]
+                for pixel in row
+            ]
             for row in pixels
         ]
     (image,), (source,) = images, sources
@@ -100,7 +103,9 @@ def _factors_twin(source: TensorSpec, vector: list[int]) -> list[int]:
     return [factor for v in vector for factor in (v, *constants, -1 - v)]
 
 
-def _product_twin(layer: Layer, sources: list[TensorSpec], a: int, vector: list[int], c: int) -> int:
+def _product_twin(
+    layer: Layer, sources: list[TensorSpec], a: int, vector: list[int], c: int
+) -> int:
     """Product of a pixel's channel and the vector's, which is the first of its factors."""
     b = vector[4 * c]
     product_ = (a - sources[0].zero_point) * (b - sources[1].zero_point)

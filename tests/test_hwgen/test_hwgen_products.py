@@ -5,6 +5,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from accelerators import small_accelerator
 from emulator import Emulator
@@ -45,10 +46,12 @@ def assert_equals_reference(mapped: Mapped, images: int, seed: int) -> None:
             np.testing.assert_array_equal(activations[index], expected[layer.name][own], layer.name)
 
 
-def products(mapped: Mapped) -> np.ndarray:
+def products(mapped: Mapped) -> NDArray[np.int64]:
     """EXECUTEs of the products."""
-    rows = mapped.rows[mapped.rows[:, COLUMNS["queue"]] == Queue.EXECUTE]
-    return rows[mapped.layers[rows[:, COLUMNS["layer"]], LayerColumn.FACTORS] > 0]
+    rows = mapped.rows
+    own = mapped.layers[rows[:, COLUMNS["layer"]], LayerColumn.FACTORS] > 0
+    executes: NDArray[np.int64] = rows[own & (rows[:, COLUMNS["queue"]] == Queue.EXECUTE)]
+    return executes
 
 
 @pytest.mark.slow
@@ -77,7 +80,9 @@ def test_random_products_equal_the_reference_on_random_accelerators() -> None:
                 "halo": int(plan[own, LayerPlan.HALO_TOP].any()),
                 "strips": int(plan[own, LayerPlan.IN_STRIPS].any()),
                 "loaded": int(plan[own, LayerPlan.LOADED].any()),
-                "passes": int((plan[own, LayerPlan.PASSES_Y] * plan[own, LayerPlan.PASSES_X] > 1).any()),
+                "passes": int(
+                    (plan[own, LayerPlan.PASSES_Y] * plan[own, LayerPlan.PASSES_X] > 1).any()
+                ),
                 "rounds": int((plan[own, LayerPlan.ROUNDS] > 2).any()),
                 "together": int((plan[own, LayerPlan.IMAGES] > 1).any()),
                 "splits": int((plan[made, LayerPlan.SPLITS] > 1).any()),
@@ -99,7 +104,9 @@ def mapped_product(config: AcceleratorConfig, seed: int = 0) -> tuple[Network, M
 
 
 def test_a_product_reads_its_pixel_for_all_taps_but_the_last() -> None:
-    _, mapped = mapped_product(small_accelerator(1, 2, simd_units=8, compute_lanes=2, local_memory_kb=16))
+    _, mapped = mapped_product(
+        small_accelerator(1, 2, simd_units=8, compute_lanes=2, local_memory_kb=16)
+    )
     rows = products(mapped)
     assert len(rows)
     for field, value in {

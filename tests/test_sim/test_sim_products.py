@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,7 +59,11 @@ def test_the_first_three_factors_are_the_value_less_its_zero_point() -> None:
     every = np.arange(-128, 128).astype(np.int8).reshape(1, 1, 1, 256)
     for zero_point in range(-128, 128):
         vector = TensorSpec.of_shape("b", (1, 1, 256), 1.0, zero_point)
-        made = golden.run_layer(factors("f", vector), [vector], [every]).astype(int).reshape(256, FACTOR_BYTES)
+        made = (
+            golden.run_layer(factors("f", vector), [vector], [every])
+            .astype(int)
+            .reshape(256, FACTOR_BYTES)
+        )
         assert (made[:, :3].sum(axis=1) == every.reshape(-1).astype(int) - zero_point).all()
         assert (made[:, 0] + made[:, 3] == -1).all()
 
@@ -72,7 +77,7 @@ def test_a_file_keeps_a_product(tmp_path: Path) -> None:
     assert np.array_equal(golden.run(loaded, x)["y"], golden.run(network, x)["y"])
 
 
-def changed(layer: str, **fields: object) -> Callable[[Network], Network]:
+def changed(layer: str, **fields: Any) -> Callable[[Network], Network]:
     def change(network: Network) -> Network:
         layers = [replace(own, **fields) if own.name == layer else own for own in network.layers]
         return replace(network, layers=tuple(layers))
@@ -123,7 +128,11 @@ def test_only_factors_multiply() -> None:
     rng = np.random.default_rng(0)
     source = random_tensor("x", 2, 2, 2, rng)
     wide = windowed("wide", LayerKind.CONV, pool("pool", source).output, 1, 1, rng, 8, plain=True)
-    layers: tuple[Layer, ...] = (pool("pool", source), wide, multiply("y", source, wide.output, rng))
+    layers: tuple[Layer, ...] = (
+        pool("pool", source),
+        wide,
+        multiply("y", source, wide.output, rng),
+    )
     line = "layer 'y' must multiply by what a layer of kind factors makes, not by 'wide'"
     with pytest.raises(ValueError, match=f"^{line}$"):
         Network(name="net", input=source, layers=layers)
@@ -134,7 +143,9 @@ def test_parts_of_a_concatenation_are_not_multiplied() -> None:
     source = random_tensor("x", 1, 1, 3, rng)
     parts = [windowed(name, LayerKind.CONV, source, 1, 1, rng, 3, plain=True) for name in "ab"]
     parts = [replace(part, output=replace(part.output, zero_point=7)) for part in parts]
-    joint = Concatenation(name="ab", parts=("a", "b"), output=replace(parts[0].output, name="ab", channels=6))
+    joint = Concatenation(
+        name="ab", parts=("a", "b"), output=replace(parts[0].output, name="ab", channels=6)
+    )
     vector = factors("factors", joint.output)
     line = "layer 'factors' must not read concatenated parts, as 'ab' has"
     with pytest.raises(ValueError, match=f"^{line}$"):

@@ -48,7 +48,9 @@ def test_random_products_equal_the_interpreters() -> None:
         tensors = network.network.tensors
         own = [layer for layer in network.network.layers if layer.kind is LayerKind.MULTIPLY]
         products += len(own)
-        ends += any(tensors[name].zero_point in (-128, 127) for layer in own for name in layer.inputs)
+        ends += any(
+            tensors[name].zero_point in (-128, 127) for layer in own for name in layer.inputs
+        )
         tables += any(layer.table is not None for layer in network.network.layers)
         lively += any(len(np.unique(values[layer.name])) > 8 for layer in own)
     assert products > MODELS
@@ -68,7 +70,9 @@ def test_mobile_networks_equal_the_interpreter(name: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("name", "millions"), [("mobilenet_v3_small", 56), ("efficientnet_b0", 385)])
+@pytest.mark.parametrize(
+    ("name", "millions"), [("mobilenet_v3_small", 56), ("efficientnet_b0", 385)]
+)
 def test_whole_mobile_networks_equal_the_interpreter(name: str, millions: int) -> None:
     """An image of 224 × 224 and 1,000 classes."""
     x = np.random.default_rng(6).integers(-128, 128, (1, 224, 224, 3)).astype(np.int8)
