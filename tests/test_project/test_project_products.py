@@ -18,7 +18,7 @@ from testbench.cases.mobile_models import MOBILE_MODELS, mobile_model
 def test_cycles_of_products_are_those_of_the_page(name: str) -> None:
     text = " ".join((ROOT / "docs" / "adr" / "0037-products.md").read_text().split())
     network = lower_tflite(parse_tflite(mobile_model(name), "model"), name).network
-    prediction = predict(network, replace(EDGE.default, activation_table=1))
+    prediction = predict(replace(EDGE.default, activation_table=1), network)
     products = sum(
         times.cycles
         for times, layer in zip(prediction.layers, network.layers, strict=True)
