@@ -93,10 +93,11 @@ def _zeros(record: NetworkRecord) -> dict[str, NDArray[Any]]:
         if layer.table is not None:
             shapes[f"{name}.{TABLE_ARRAY}"] = (TABLE_ENTRIES,)
         inputs = channels.get(layer.inputs[0], 1) if layer.inputs else 1
-        if kind in (LayerKind.GLOBAL_AVERAGE_POOL, *WINDOW_POOLS):
+        if kind in (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.FACTORS, *WINDOW_POOLS):
             continue
-        entries = {LayerKind.ADD: 3, LayerKind.MEAN: 1}.get(kind, outputs)
-        if kind not in (LayerKind.ADD, LayerKind.MEAN):
+        unweighted = {LayerKind.ADD: 3, LayerKind.MEAN: 1, LayerKind.MULTIPLY: 1}
+        entries = unweighted.get(kind, outputs)
+        if kind not in unweighted:
             own = kind is LayerKind.DEPTHWISE
             shapes[f"{name}.weights"] = (*(() if own else (outputs,)), *layer.kernel, inputs)
             shapes[f"{name}.bias"] = (entries,)

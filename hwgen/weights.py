@@ -18,7 +18,14 @@ from sim.spec.accelerator import (
     AcceleratorConfig,
 )
 from sim.spec.activation_table import TABLE_ENTRIES, ActivationTable
-from sim.spec.network import ADD_LEFT_SHIFT, WINDOW_POOLS, Layer, LayerKind, TensorSpec
+from sim.spec.network import (
+    ADD_LEFT_SHIFT,
+    FACTOR_BYTES,
+    WINDOW_POOLS,
+    Layer,
+    LayerKind,
+    TensorSpec,
+)
 
 __all__ = ["RECORD", "layer_stream", "table_rows"]
 
@@ -45,8 +52,8 @@ def layer_stream(
     Round after round of output-channel groups; in it split after split; in it group after group:
     with the last split the group's parameter rows, then the split's register-file rows, each in whole
     bus beats. Of the last group come the channels that there are. Where PE columns split the groups, their
-    groups in the same lane give their rows by turns. ADD, MEAN and pools have a single block, which LOAD
-    gives to all lanes.
+    groups in the same lane give their rows by turns. ADD, MULTIPLY, MEAN and pools have a single block, which LOAD
+    gives to all lanes; of MULTIPLY it has parameters only. FACTORS have the blocks of the factors of a vector.
 
     Parameters
     ----------
@@ -60,13 +67,21 @@ def layer_stream(
         taps = layer.kernel[0] * layer.kernel[1] if layer.kind in WINDOW_POOLS else 1
         parameters = _parameter_rows(_pool_records(layer, inputs[0], simd), simd, bus)
         return b"".join(parameters) + _unit_weights(taps, simd).tobytes()
-    channels = layer.output.channels
+    if layer.kind is LayerKind.MULTIPLY:
+        return b"".join(_parameter_rows(_product_records(layer, inputs, simd), simd, bus))
+    interleaves = layer.kind is LayerKind.FACTORS
+    channels = FACTOR_BYTES * simd if interleaves else layer.output.channels
     groups = -(-channels // simd)
-    records = _channel_records(layer, inputs[0].zero_point, groups * simd).reshape(groups, -1)
+    if interleaves:
+        records = _factor_records(inputs[0].zero_point, channels)
+    else:
+        records = _channel_records(layer, inputs[0].zero_point, groups * simd)
+    records = records.reshape(groups, -1)
     if layer.kind is LayerKind.DEPTHWISE:
         splits = [_depthwise_rows(layer.weights, groups, simd)]
     else:
-        splits = _dense_rows(layer.weights, groups, simd, table, plan)
+        weights = _factor_weights(simd) if interleaves else layer.weights
+        splits = _dense_rows(weights, groups, simd, table, plan)
     lanes, spread = config.compute_lanes // int(plan[LayerPlan.PIXELS]), int(plan[LayerPlan.SPREAD])
     per_round = lanes * max(1, spread)
     stream: list[bytes] = []
@@ -190,6 +205,36 @@ def _add_records(layer: Layer, inputs: list[TensorSpec], simd: int) -> NDArray[n
     records["multiplier"] = layer.multiplier[:, None]
     records["left"] += np.maximum(layer.shift, 0).astype(np.uint8)[:, None]
     records["right"] = np.maximum(-layer.shift, 0)[:, None]
+    return records
+
+
+def _factor_weights(simd: int) -> NDArray[np.int8]:
+    """1×1 weights that put FACTOR_BYTES factors of a vector's channels side by side: v, two constants, and -1 - v."""
+    weights = np.zeros((simd, FACTOR_BYTES, 1, 1, simd), np.int8)
+    channel = np.arange(simd)
+    weights[channel, 0, 0, 0, channel], weights[channel, -1, 0, 0, channel] = 1, -1
+    return weights.reshape(FACTOR_BYTES * simd, 1, 1, simd)
+
+
+def _factor_records(zero_point: int, count: int) -> NDArray[np.void]:
+    """Records of factors, whose sums need nothing but their constants."""
+    records = np.zeros(count, RECORD)
+    biases = np.array([0, *golden.factor_constants(zero_point), -1])
+    records["bias"] = np.tile(biases, count // FACTOR_BYTES)
+    records["multiplier"], records["left"], records["right"] = golden.IDENTITY
+    return records
+
+
+def _product_records(layer: Layer, inputs: list[TensorSpec], simd: int) -> NDArray[np.void]:
+    """Records of a product, the same in every channel.
+
+    With a's zero point z, which the last tap injects, and b's y, (a - z)·(b - y) is a·(b - y) + z·(-1 - b) + z·(1 + y).
+    """
+    records = np.zeros(simd, RECORD)
+    shift = int(layer.shift[0])
+    records["bias"] = inputs[0].zero_point * (1 + inputs[1].zero_point)
+    records["multiplier"] = layer.multiplier[0]
+    records["left"], records["right"] = max(shift, 0), max(-shift, 0)
     return records
 
 

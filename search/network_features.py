@@ -3,9 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.spec.network import LayerKind, Network
+from sim.spec.network import PRODUCT_KINDS, LayerKind, Network
 
 __all__ = ["FEATURES", "network_features"]
+
+_KINDS = tuple(kind for kind in LayerKind if kind not in PRODUCT_KINDS)
+"""Kinds of layers that have features of their own: no space of networks has products of activations."""
 
 _SHARES = (0.1, 0.25, 0.5, 0.75, 0.9)
 """Quantiles of the layers' shapes, each layer weighted by its work."""
@@ -39,7 +42,7 @@ def network_features(network: Network) -> NDArray[np.float32]:
     kinds = np.array([layer.kind.value for layer in network.layers])
     features = [np.log2([network.input.height * network.input.width, network.input.channels])]
     sums = np.stack([np.ones_like(work), work, weights, made])  # [4, layers]
-    features += [np.log2(1 + sums[:, kinds == kind.value].sum(1)) for kind in LayerKind]
+    features += [np.log2(1 + sums[:, kinds == kind.value].sum(1)) for kind in _KINDS]
     features.append(np.log2(1 + sums.sum(1)))
     largest = np.stack([weights, read + made, inputs, outputs, row]).max(1)
     features.append(np.log2(1 + largest))
@@ -50,7 +53,7 @@ def network_features(network: Network) -> NDArray[np.float32]:
     return np.concatenate(features).astype(np.float32)
 
 
-FEATURES = 2 + 4 * len(LayerKind) + 4 + 5 + 5 * len(_SHARES) + 3 * len(_GRAINS)
+FEATURES = 2 + 4 * len(_KINDS) + 4 + 5 + 5 * len(_SHARES) + 3 * len(_GRAINS)
 """Number of features."""
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from sim.spec.network import (
     ADD_LEFT_SHIFT,
+    FACTOR_BYTES,
     WINDOW_POOLS,
     Concatenation,
     Layer,
@@ -24,6 +25,7 @@ __all__ = [
     "add_concatenations",
     "concatenate",
     "divide_half_away",
+    "factor_constants",
     "pool_reciprocal",
     "requantize",
     "run",
@@ -185,6 +187,10 @@ def _results(layer: Layer, sources: list[TensorSpec], inputs: list[Activations])
     """Clamped results of a layer, from which its table makes the output."""
     if layer.kind is LayerKind.ADD:
         return _add(layer, sources, inputs)
+    if layer.kind is LayerKind.FACTORS:
+        return _factors(sources[0], inputs[0])
+    if layer.kind is LayerKind.MULTIPLY:
+        return _multiply(layer, sources, inputs)
     if layer.kind in (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.MEAN):
         return _mean(layer, sources[0], inputs[0])
     if layer.kind in WINDOW_POOLS:
@@ -218,6 +224,27 @@ def _add(layer: Layer, sources: list[TensorSpec], inputs: list[Activations]) -> 
         scaled = (x.astype(np.int64) - source.zero_point) << ADD_LEFT_SHIFT
         total += requantize(scaled, int(layer.multiplier[i]), int(layer.shift[i]))
     y = requantize(total, int(layer.multiplier[2]), int(layer.shift[2])).astype(np.int64)
+    return (y + layer.result_zero_point).clip(*layer.clamp).astype(np.int8)
+
+
+def factor_constants(zero_point: int) -> tuple[int, int]:
+    """Two int8 values that sum up to -``zero_point``: what FACTORS puts beside a value."""
+    most = min(-zero_point, 127)
+    return most, -zero_point - most
+
+
+def _factors(source: TensorSpec, x: Activations) -> Activations:
+    """Each value v, two constants and -1 - v: int8[N, 1, 1, C] to int8[N, 1, 1, 4·C]."""
+    parts = [x, *(np.full_like(x, value) for value in factor_constants(source.zero_point)), ~x]
+    return np.stack(parts, axis=-1).reshape(*x.shape[:3], FACTOR_BYTES * x.shape[3])
+
+
+def _multiply(layer: Layer, sources: list[TensorSpec], inputs: list[Activations]) -> Activations:
+    """Product of every pixel and a vector, which comes as its factors."""
+    centred = inputs[0].astype(np.int64) - sources[0].zero_point
+    factors = inputs[1].astype(np.int64).reshape(len(inputs[1]), 1, 1, -1, FACTOR_BYTES)
+    products = centred * factors[..., :-1].sum(axis=-1)
+    y = requantize(products, int(layer.multiplier[0]), int(layer.shift[0])).astype(np.int64)
     return (y + layer.result_zero_point).clip(*layer.clamp).astype(np.int8)
 
 

@@ -332,6 +332,12 @@ def describe(refusal: Refusal, network: Network, images: int = 1) -> Violation:
             f"but local_memory_kb gives {available}"
         )
         return Violation("MAP_TILE", detail, excess)
+    if refusal.failure == Failure.BUS:
+        detail = (
+            f"layer {name!r} multiplies activations, for which the bus must have at most simd_units {available} bytes, "
+            f"but io_bandwidth_gbps needs {needed}"
+        )
+        return Violation("MAP_BUS", detail, excess)
     if refusal.failure == Failure.DESCRIPTORS:
         return _too_many(images, needed)
     field = next(f for fields in FIELDS.values() for f in fields if f.name == refusal.column)

@@ -21,6 +21,7 @@ RULES = {
     "MAP_WEIGHTS": "the weights of a layer do not fit a half of the register file",
     "MAP_TILE": "the smallest tile of a layer does not fit local memory",
     "MAP_CHANNELS": "a concatenation has too many values",
+    "MAP_BUS": "products of activations need a bus that is no wider than a vector",
     "MAP_FIELD": "a descriptor's field cannot hold its value",
     "MAP_TABLE": "layers have activation tables, which the accelerator has no memory for",
     "MAP_PROGRAM": "the program has too many descriptors",

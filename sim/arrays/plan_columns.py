@@ -64,6 +64,9 @@ class LayerPlan(IntEnum):
     TABLE_ADDRESS = 43
     """Byte address of the activation table in external memory, behind the weights; 0 where there is none."""
 
+    FACTORS = 44
+    """Whether the weights are a tensor's values."""
+
 
 class TensorPlan(IntEnum):
     """Columns of the tensor plan; ``ADDRESS`` is the tile's first pixel in local memory."""
@@ -101,3 +104,6 @@ class Failure(IntEnum):
     DESCRIPTORS = 4
     APART = 5
     """Parts of a concatenation cannot lie together; the mapper tries again with them apart."""
+
+    BUS = 6
+    """A tensor whose values are weights needs vectors as wide as the bus."""

@@ -117,6 +117,12 @@ class LayerColumn(IntEnum):
     TABLE = 22
     """Whether an activation table is behind the clamp."""
 
+    FACTORS = 23
+    """Row of the tensor whose values are the layer's weights, of a product of activations; else 0."""
+
+    INTERLEAVES = 24
+    """Whether the layer makes such a tensor, from a vector of its input for each FACTOR_BYTES of its output's."""
+
 
 EXTRA_COLUMNS = (
     "layer", "after_load", "after_execute", "after_store", "round", "pass", "image", "final",
@@ -143,12 +149,16 @@ _OPS = {
     LayerKind.AVERAGE_POOL: ExecuteOp.DEPTHWISE,
     LayerKind.MAX_POOL: ExecuteOp.DEPTHWISE,
     LayerKind.MEAN: ExecuteOp.POOL,
+    LayerKind.FACTORS: ExecuteOp.CONV,
+    LayerKind.MULTIPLY: ExecuteOp.DEPTHWISE,
 }
 
-_PER_CHANNEL = (LayerKind.CONV, LayerKind.FULLY_CONNECTED, LayerKind.DEPTHWISE)
+_PER_CHANNEL = (
+    LayerKind.CONV, LayerKind.FULLY_CONNECTED, LayerKind.DEPTHWISE, LayerKind.FACTORS,
+)  # fmt: skip
 """Kinds with weights and parameters of their own for every output channel."""
 
-_DIVISIONS = (LayerKind.GLOBAL_AVERAGE_POOL, *WINDOW_POOLS)
+_AS_THEY_ARE = (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.FACTORS, *WINDOW_POOLS)
 """Kinds that keep the input's quantization: the zero point goes through with the values."""
 
 
@@ -230,8 +240,10 @@ def layer_table(network: Network) -> NDArray[np.int64]:
     for i, (row, layer) in enumerate(zip(table, network.layers, strict=True)):
         source = tensors[layer.inputs[0]]
         _fill(row, layer, index, source.zero_point)
-        row[LayerColumn.ALONE] = i == 0 and alone and row[LayerColumn.OP] == ExecuteOp.CONV
-        flags = (int(row[name]) for name in (LayerColumn.OP, LayerColumn.SHARED, LayerColumn.ALONE))
+        dense = row[LayerColumn.OP] == ExecuteOp.CONV and not row[LayerColumn.INTERLEAVES]
+        row[LayerColumn.ALONE] = i == 0 and alone and dense
+        columns = (LayerColumn.OP, LayerColumn.SHARED, LayerColumn.ALONE, LayerColumn.INTERLEAVES)
+        flags = (*(int(row[name]) for name in columns), row[LayerColumn.FACTORS] > 0)
         work = (*flags, layer.kernel, layer.stride)
         row[LayerColumn.TWIN] = first.setdefault((*work, source.shape, layer.output.shape), i)
     return table
@@ -244,6 +256,12 @@ def _fill(
     row[LayerColumn.OP] = op
     row[LayerColumn.INPUT] = index[layer.inputs[0]]
     row[LayerColumn.INPUT2] = index[layer.inputs[-1]]
+    if layer.kind is LayerKind.MULTIPLY:
+        row[LayerColumn.INPUT2], row[LayerColumn.FACTORS] = (
+            row[LayerColumn.INPUT],
+            index[layer.inputs[1]],
+        )
+    row[LayerColumn.INTERLEAVES] = layer.kind is LayerKind.FACTORS
     row[LayerColumn.KERNEL_Y], row[LayerColumn.KERNEL_X] = layer.kernel
     row[LayerColumn.STRIDE_Y], row[LayerColumn.STRIDE_X] = layer.stride
     row[LayerColumn.PAD_Y] = layer.padding.top
@@ -251,7 +269,7 @@ def _fill(
     # POOL sums pixels: beyond the image are none. No value is less than -128.
     pads = {LayerKind.GLOBAL_AVERAGE_POOL: 0, LayerKind.MEAN: 0, LayerKind.MAX_POOL: -128}
     row[LayerColumn.PAD_VALUE] = pads.get(layer.kind, input_zero_point)
-    row[LayerColumn.ZERO_POINT] = 0 if layer.kind in _DIVISIONS else layer.result_zero_point
+    row[LayerColumn.ZERO_POINT] = 0 if layer.kind in _AS_THEY_ARE else layer.result_zero_point
     row[LayerColumn.SHARED] = layer.kind not in _PER_CHANNEL
     row[LayerColumn.MAXIMUM] = layer.kind is LayerKind.MAX_POOL
     row[LayerColumn.CLAMP_LOW], row[LayerColumn.CLAMP_HIGH] = layer.clamp

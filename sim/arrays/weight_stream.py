@@ -13,9 +13,11 @@ from sim.spec.accelerator import (
     REQUANTIZER_PHASES,
     TABLE_ROW_ENTRIES,
 )
+from sim.spec.network import FACTOR_BYTES
 
 __all__ = [
     "layer_beats",
+    "layer_blocks",
     "parameter_beats",
     "stream_beats",
     "table_row_beats",
@@ -76,9 +78,22 @@ def stream_beats(blocks, parameters, rows, tail, hw):
 
 
 @in_place
+def layer_blocks(layer, channels, simd):
+    """Different weight blocks of a layer with ``channels`` output channels.
+
+    Factors have those of a vector of their input, which are the same for all.
+    """
+    if layer[LayerColumn.SHARED]:
+        return 1
+    if layer[LayerColumn.INTERLEAVES]:
+        return FACTOR_BYTES
+    return ceil_div(channels, simd)
+
+
+@in_place
 def layer_beats(layer, channels, parameters, rows, hw):
     """Beats of all blocks of a layer with ``channels`` output channels, each once."""
-    if layer[LayerColumn.SHARED]:
-        return stream_beats(1, parameters, rows, hw.simd, hw)
-    blocks = ceil_div(channels, hw.simd)
+    blocks = layer_blocks(layer, channels, hw.simd)
+    if layer[LayerColumn.SHARED] or layer[LayerColumn.INTERLEAVES]:
+        return stream_beats(blocks, parameters, rows, hw.simd, hw)
     return stream_beats(blocks, parameters, rows, tail_channels(channels, hw), hw)

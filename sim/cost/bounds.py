@@ -13,7 +13,7 @@ from sim.schedule.least_transfers import footprints, last_readers
 from sim.schedule.lower_bound import IMPOSSIBLE, LEAST_COLUMNS, least_figures
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
-from sim.spec.network import Network
+from sim.spec.network import LayerKind, Network
 from sim.sweep import SweepColumn
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
@@ -36,7 +36,7 @@ def lower_bounds(
 
     Cycles, busy cycles and bytes are the bounds of :func:`sim.schedule.lower_bound.least_figures`. The
     other columns follow from these as in :func:`sim.cost.costs.evaluate_many`: the energy grows with
-    each of them, so it is a bound, too; the area is exact. Of a network that concatenates tensors all of
+    each of them, so it is a bound, too; the area is exact. Of a network that concatenates or multiplies tensors all of
     them are 0: nothing is bounded.
 
     Parameters
@@ -94,7 +94,7 @@ def _least(
     colds: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Least figures over the forms in which a network may be mapped, and where there is a form."""
-    if network.concatenations:
+    if network.concatenations or any(layer.kind is LayerKind.MULTIPLY for layer in network.layers):
         return np.zeros((len(configs), LEAST_COLUMNS)), np.ones(len(configs), np.bool_)
     rows = np.array([accelerator_row(config) for config in configs], np.int64).reshape(
         -1, len(Hw._fields)

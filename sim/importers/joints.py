@@ -24,7 +24,7 @@ class Joints:
 
     def note_layer(self, layer: Layer) -> None:
         """Note a layer's output."""
-        dense = layer.kind in (LayerKind.CONV, LayerKind.FULLY_CONNECTED)
+        dense = layer.kind in (LayerKind.CONV, LayerKind.FULLY_CONNECTED, LayerKind.FACTORS)
         own = (layer.output.channels,)
         self._segments[layer.name] = own if dense else self._segments.get(layer.inputs[0], own)
 

@@ -5,6 +5,7 @@ from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn
 from sim.mapping.bank_ports import stores_met
 from sim.spec.accelerator import DOT_WIDTH, WINDOW_VECTORS
+from sim.spec.network import FACTOR_BYTES
 
 __all__ = ["band_times", "choose_band", "fits_band", "ring_gap"]
 
@@ -99,6 +100,8 @@ def choose_band(layer, pixels, rows, columns, least, stores):
     """
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
     stride_y, stride_x = layer[LayerColumn.STRIDE_Y], layer[LayerColumn.STRIDE_X]
+    if layer[LayerColumn.FACTORS] > 0:
+        kernel_y = FACTOR_BYTES
     sets = ceil_div(rows, pixels)
     if not uses_window(kernel_y, kernel_x, stride_x):
         interval = max(least, kernel_y * kernel_x + stores)

@@ -8,6 +8,7 @@ from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import LayerColumn
 from sim.mapping.bands import choose_band
 from sim.mapping.bank_ports import (
+    NO_PORTS,
     base_hold,
     drained_hold,
     port_variants,
@@ -28,6 +29,7 @@ __all__ = [
     "descriptor_times",
     "fewest_stores",
     "least_interval",
+    "product_times",
     "rows_of",
 ]
 
@@ -140,6 +142,14 @@ def descriptor_times(layer, op, slots, pixels, rows, fewest, apart, ports, varia
     if drains or hold >= drained:
         hold, slack = drained, 0
     return Times(interval, 1, 0, slack, hold, sets * interval)
+
+
+@in_place
+def product_times(layer, rows, halo):
+    """:class:`Times` of a descriptor of a product: a row of a tile, of which rows that neighbours keep have more stores."""
+    op = layer[LayerColumn.OP]
+    apart = halo[0] + halo[1] + halo[2] + halo[3] > 0
+    return descriptor_times(layer, op, 0, 1, rows, rows.most, apart, NO_PORTS, 0)
 
 
 @in_place

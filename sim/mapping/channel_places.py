@@ -20,7 +20,7 @@ _Integer = TypeVar("_Integer", np.int8, np.int32)
 Places: TypeAlias = tuple[tuple[int, int], ...]
 """Segments of a tensor's channels as they lie in memory: first channel and number of each."""
 
-_DENSE = (LayerKind.CONV, LayerKind.FULLY_CONNECTED)
+_DENSE = (LayerKind.CONV, LayerKind.FULLY_CONNECTED, LayerKind.FACTORS)
 """Layers whose outputs have no gaps, whatever they read."""
 
 
@@ -111,6 +111,8 @@ def _starts(parts: list[Places], simd: int, lanes: int) -> tuple[int, ...]:
 
 def _widened_layer(layer: Layer, source: Places, output: TensorSpec) -> Layer:
     """Return a layer that reads, and writes if it works channel by channel, channels with gaps."""
+    if layer.kind is LayerKind.FACTORS:
+        return layer
     if layer.kind in _DENSE:
         return replace(layer, weights=_widened(layer.weights, source))
     if layer.kind is not LayerKind.DEPTHWISE:

@@ -48,6 +48,7 @@ def most_in_a_round(lp, tp, pes, images):
     most = 0
     for i in range(lp.shape[0]):
         own = 2 * sets_of(lp[i]) + pes * _moved(lp, tp, i) + _tables(lp[i])
+        own += lp[i, LayerPlan.FACTORS]
         most = max(most, own)
     return images * most
 
@@ -58,7 +59,7 @@ def most_descriptors(lp, tp, pes, images):
     total = 0
     for i in range(lp.shape[0]):
         plan = lp[i]
-        per_pass = 2 * plan[LayerPlan.ROUNDS] * sets_of(plan)
+        per_pass = plan[LayerPlan.ROUNDS] * (2 * sets_of(plan) + plan[LayerPlan.FACTORS])
         per_pass += (
             ceil_div(plan[LayerPlan.ROUNDS], plan[LayerPlan.CHUNK]) * pes * _moved(lp, tp, i)
         )

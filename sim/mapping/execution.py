@@ -8,11 +8,17 @@ from sim.arrays.geometry import add_slots, ceil_div, groups_of, segment_slots
 from sim.arrays.kernel import in_place
 from sim.arrays.network_input import input_bank, windows_per_vector
 from sim.arrays.plan_columns import LayerPlan
-from sim.arrays.tables import LayerColumn
-from sim.arrays.weight_stream import layer_beats
+from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.arrays.weight_stream import layer_beats, layer_blocks
 from sim.mapping.bands import fits_band
 from sim.mapping.bank_ports import Ports, base_hold, drained_hold, share_port
-from sim.mapping.borders import Times, choose_borders, descriptor_cycles, rows_of
+from sim.mapping.borders import (
+    Times,
+    choose_borders,
+    descriptor_cycles,
+    product_times,
+    rows_of,
+)
 from sim.mapping.splits import (
     choose_block,
     choose_split,
@@ -24,6 +30,7 @@ from sim.mapping.splits import (
 )
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
+from sim.spec.network import FACTOR_BYTES
 
 __all__ = [
     "NO_HALO",
@@ -38,6 +45,7 @@ __all__ = [
     "lets_pixels",
     "lets_spread",
     "planned_ports",
+    "read_channels",
     "spread_over",
     "stored_weight_rows",
     "weight_blocks",
@@ -80,6 +88,14 @@ def hop_cycles(exchange, hw):
 
 
 @in_place
+def read_channels(layer, source, hw):
+    """Input channels of a window of a layer; factors are made of one vector at a time."""
+    if layer[LayerColumn.INTERLEAVES]:
+        return hw.simd
+    return source[TensorColumn.CHANNELS]
+
+
+@in_place
 def weight_rows(layer, channels):
     """Register-file rows per lane of one output group's weights."""
     op = layer[LayerColumn.OP]
@@ -97,9 +113,9 @@ def weight_rows(layer, channels):
 def lets_pixels(layer, pixels, tile_y, tile_x):
     """Whether so many pixels can be computed at once, and more than half of them exist in a tile."""
     op = layer[LayerColumn.OP]
-    if pixels == 1:
+    if pixels == 1 or layer[LayerColumn.INTERLEAVES]:
         return True
-    if op == ExecuteOp.POOL:
+    if op == ExecuteOp.POOL or layer[LayerColumn.FACTORS] > 0:
         return False
     if op == ExecuteOp.DEPTHWISE:
         return pixels < 2 * tile_y and fits_band(
@@ -116,9 +132,12 @@ def lets_pixels(layer, pixels, tile_y, tile_x):
 def lets_spread(layer, pixels):
     """Whether PE columns can split the channel groups where so many pixels are computed at once.
 
-    ADD's operands lie as its output does. DEPTHWISE's columns read the same banks, so each has whole planes.
+    ADD's operands lie as its output does. DEPTHWISE's columns read the same banks, so each has whole planes. What the columns of a
+    product split are its pixels, as their weights are the same; all of a product's factors lie in the order of their channels.
     """
     op = layer[LayerColumn.OP]
+    if layer[LayerColumn.FACTORS] > 0 or layer[LayerColumn.INTERLEAVES]:
+        return False
     return op != ExecuteOp.ADD and (op != ExecuteOp.DEPTHWISE or pixels == 1)
 
 
@@ -161,6 +180,10 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
     sets = ceil_div(tile_x, pixels)
     splits = 1
     quads = ceil_div(channels, DOT_WIDTH)
+    if layer[LayerColumn.FACTORS] > 0:
+        row = rows_of(op, pixels, 1, tile_x, 0, 0, tile_y, tile_x, halo, sources)
+        times = product_times(layer, row, halo)
+        return rounds * tile_y * (times.cycles + times.hold + descriptor_cycles(op, pixels)), 1
     if op == ExecuteOp.CONV:
         tap_rows, tap_columns, size = choose_split(
             kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
@@ -227,7 +250,7 @@ def layer_ports(layer, channels, spread, hw):
         input_bank(layer, channels, hw),
         split_quads(quads, quads, per_group),
         hw.lanes,
-        1 if spread else 0,
+        1 if spread or layer[LayerColumn.INTERLEAVES] else 0,
     )
 
 
@@ -282,7 +305,7 @@ def weight_bytes(layer, channels, outputs, hw):
 @in_place
 def stored_weight_rows(layer, channels, outputs, hw):
     """Rows of a layer's weights and parameters in the weight store."""
-    blocks = 1 if layer[LayerColumn.SHARED] else groups_of(outputs, hw.simd)
+    blocks = layer_blocks(layer, outputs, hw.simd)
     return blocks * (REQUANTIZER_PHASES + weight_rows(layer, channels))
 
 
@@ -326,6 +349,8 @@ def choose_pixels(layer, channels, outputs, tile_y, tile_x, in_y, in_x, halo, ex
     groups = groups_of(outputs, hw.simd)
     best, best_pixels, best_cycles, best_transfer = -1, 1, 0, 0
     pixels, most = 1, hw.lanes
+    if layer[LayerColumn.INTERLEAVES]:  # a round's lanes have a vector's factors
+        pixels = most = max(1, hw.lanes // FACTOR_BYTES)
     if layer[LayerColumn.WINDOW_PIXELS] > 0:  # a set's windows lie in a vector
         most = min(most, windows_per_vector(layer, hw.simd))
     while pixels <= most and lets_pixels(layer, pixels, tile_y, tile_x):

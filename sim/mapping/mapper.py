@@ -14,7 +14,7 @@ from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.arrays.weight_stream import layer_beats, table_row_beats
 from sim.mapping.borders import choose_borders
 from sim.mapping.descriptor_counts import MAX_DESCRIPTORS, most_descriptors
-from sim.mapping.execution import issue_slots, planned_ports, weight_rows
+from sim.mapping.execution import issue_slots, planned_ports, read_channels, weight_rows
 from sim.mapping.joined import join
 from sim.mapping.residency import allocate, mark_resident
 from sim.mapping.splits import choose_block, choose_split, share_rows, split_count
@@ -50,6 +50,9 @@ def _split(layer, channels, hw, plan):
         plan[LayerPlan.HALO_LEFT],
         plan[LayerPlan.HALO_RIGHT],
     )
+    if layer[LayerColumn.FACTORS] > 0:  # its windows' rows are taps
+        plan[LayerPlan.BLOCK_ROWS] = 1
+        return
     tap_rows, tap_columns, size = choose_split(
         kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
     )
@@ -193,7 +196,10 @@ def plan_network(layers, tensors, hw, cut):
     for i in range(n):
         layer, op = layers[i], layers[i, LayerColumn.OP]
         channels = tensors[i + 1, TensorColumn.CHANNELS]
-        rows = weight_rows(layer, tensors[layer[LayerColumn.INPUT], TensorColumn.CHANNELS])
+        rows = weight_rows(layer, read_channels(layer, tensors[layer[LayerColumn.INPUT]], hw))
+        if layer[LayerColumn.FACTORS] > 0 and hw.bus_bytes > hw.simd:
+            return Failure.BUS, i, hw.bus_bytes, hw.simd, lp, tp, 0
+        lp[i, LayerPlan.FACTORS] = layer[LayerColumn.FACTORS] > 0
         if op != ExecuteOp.CONV and rows > hw.weight_rows:
             return Failure.WEIGHTS, i, rows, hw.weight_rows, lp, tp, 0
         lp[i, LayerPlan.WEIGHT_ROWS] = rows
@@ -212,7 +218,8 @@ def plan_network(layers, tensors, hw, cut):
         return failure, i, needed, available, lp, tp, 0
     lp[0, LayerPlan.IN_BANK] = input_bank(layers[0], tensors[0, TensorColumn.CHANNELS], hw)
     for i in range(n):
-        _split(layers[i], tensors[layers[i, LayerColumn.INPUT], TensorColumn.CHANNELS], hw, lp[i])
+        source = tensors[layers[i, LayerColumn.INPUT]]
+        _split(layers[i], read_channels(layers[i], source, hw), hw, lp[i])
     pass_on_room(layers, tensors, hw, cut, lp)
     address = _place_tensors(layers, tensors, hw, address, tp)
     most = most_descriptors(lp, tp, hw.pes_y * hw.pes_x, hw.images)

@@ -10,7 +10,14 @@ from sim.arrays.geometry import ceil_div, groups_of, resident_halo
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.mapping.execution import SPREAD, choose_pixels, exchanged, spread_over
+from sim.mapping.execution import (
+    SPREAD,
+    choose_pixels,
+    exchanged,
+    lets_spread,
+    read_channels,
+    spread_over,
+)
 from sim.mapping.joined import (
     is_joined,
     last_use,
@@ -181,7 +188,7 @@ def _weigh_exchange(i, layers, tensors, hw, lp, tp, tile_x, exchange):
         in_x = source[TensorColumn.WIDTH]
     pixels, cycles, transfer = choose_pixels(
         layer,
-        source[TensorColumn.CHANNELS],
+        read_channels(layer, source, hw),
         tensors[i + 1, TensorColumn.CHANNELS],
         out[TensorPlan.TILE_Y],
         tile_x,
@@ -227,7 +234,7 @@ def _exchange(i, layers, tensors, hw, lp, tp):
     best, pixels = _weigh_exchange(i, layers, tensors, hw, lp, tp, tile_x, exchange)
     # a loaded POOL reads tiles
     free = in_strip or (loaded and op != ExecuteOp.POOL)
-    if out[TensorPlan.STRIPS] and free and op != ExecuteOp.ADD:
+    if out[TensorPlan.STRIPS] and free and lets_spread(layer, 1):
         weight, other = _weigh_exchange(i, layers, tensors, hw, lp, tp, width, SPREAD)
         if weight < best:
             tile_x, exchange, pixels, in_strip = width, SPREAD, other, True
@@ -351,6 +358,9 @@ def allocate(layers, tensors, hw, cut, lp, tp):
     tp[0, TensorPlan.STORED] = 1
     for t in range(1, tensors.shape[0]):
         tp[t, TensorPlan.STORED] = tensors[t, TensorColumn.OUTPUT]
+    for i in range(n):
+        if layers[i, LayerColumn.FACTORS] > 0:
+            tp[layers[i, LayerColumn.FACTORS], TensorPlan.STORED] = 1
     for i in range(n):
         mark = n_live
         share = own_row(hw, i, cut, lp[i, LayerPlan.STORED_ROWS])

@@ -7,11 +7,12 @@ mapped: if the room left is too small for that layer's first, it goes to the nex
 
 import numpy as np
 
-from sim.arrays.geometry import ceil_div, groups_of
+from sim.arrays.geometry import ceil_div
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import Hw, LayerColumn, TensorColumn
-from sim.mapping.execution import NO_HALO, choose_pixels
+from sim.arrays.weight_stream import layer_blocks
+from sim.mapping.execution import NO_HALO, choose_pixels, read_channels
 
 __all__ = ["choose_stored", "list_passed_on", "own_row", "pass_on_room"]
 
@@ -45,8 +46,10 @@ def own_row(hw, layer, cut, kept):
 
 @in_place
 def _rows(layer, target, plan, simd):
-    """Rows of all weight blocks of a layer."""
-    blocks = 1 if layer[LayerColumn.SHARED] else groups_of(target[TensorColumn.CHANNELS], simd)
+    """Rows of all weight blocks of a layer; none of a product, whose weights are another image's each time."""
+    if layer[LayerColumn.FACTORS] > 0:
+        return 0
+    blocks = layer_blocks(layer, target[TensorColumn.CHANNELS], simd)
     return blocks * (plan[LayerPlan.PARAMETER_ROWS] + plan[LayerPlan.WEIGHT_ROWS])
 
 
@@ -55,7 +58,7 @@ def _cycles(layer, source, target, hw):
     """Cycles that a layer is taken to need on the largest tile, of all images that it is for."""
     _, cycles, transfer = choose_pixels(
         layer,
-        source[TensorColumn.CHANNELS],
+        read_channels(layer, source, hw),
         target[TensorColumn.CHANNELS],
         ceil_div(target[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(target[TensorColumn.WIDTH], hw.pes_x),
@@ -117,7 +120,7 @@ def pass_on_room(layers, tensors, hw, cut, lp):
     while free > 0:
         best = best_rows = -1
         for i in range(n):
-            if i == short or lp[i, LayerPlan.STORED_ROWS] > 0:
+            if i == short or lp[i, LayerPlan.STORED_ROWS] > 0 or layers[i, LayerColumn.FACTORS] > 0:
                 continue
             per_round = _per_round(lp[i], hw)
             if _first_load_rows(layers[i], tensors[i + 1], lp[i], per_round, hw) > free:
@@ -162,7 +165,11 @@ def list_passed_on(layers, tensors, hw, cut, lp, passed):
     while free > 0:
         best = best_rows = -1
         for i in range(n):
-            if passed[i] > 0 or lp[i, LayerPlan.STORED_ROWS] > 0:
+            if (
+                passed[i] > 0
+                or lp[i, LayerPlan.STORED_ROWS] > 0
+                or layers[i, LayerColumn.FACTORS] > 0
+            ):
                 continue
             if _first_load_rows(layers[i], tensors[i + 1], lp[i], 1, hw) > free:
                 continue
@@ -194,7 +201,7 @@ def _first_load_rows(layer, target, plan, per_round, hw):
         rows *= plan[LayerPlan.SPLIT_STEPS]
     if layer[LayerColumn.SHARED]:
         return rows
-    return min(per_round, groups_of(target[TensorColumn.CHANNELS], hw.simd)) * rows
+    return min(per_round, layer_blocks(layer, target[TensorColumn.CHANNELS], hw.simd)) * rows
 
 
 @in_place

@@ -16,6 +16,8 @@ from sim.mapping.execution import (
     SPREAD,
     choose_pixels,
     hop_cycles,
+    lets_spread,
+    read_channels,
     stored_weight_rows,
     weight_blocks,
     weight_rows,
@@ -150,7 +152,7 @@ def _weigh_alone(layer, source, target, out_y, strip, hw, out_x, weights):
     if strip:
         out_x = ceil_div(width, hw.pes_x)
         exchange = 1 if op == ExecuteOp.POOL else ceil_div(width, out_x)
-    channels = source[TensorColumn.CHANNELS]
+    channels = read_channels(layer, source, hw)
     pixels, cycles, transfer = choose_pixels(
         layer, channels, outputs, out_y, out_x, in_y, in_x, NO_HALO, exchange, hw
     )
@@ -160,7 +162,7 @@ def _weigh_alone(layer, source, target, out_y, strip, hw, out_x, weights):
         cycles += hw.images * ceil_div(groups, hw.lanes) * hop_cycles(0, hw)
     weights[0] = weighed(cycles, transfer)
     weights[1] = _FAR
-    if strip and op != ExecuteOp.ADD:
+    if strip and lets_spread(layer, 1):
         in_x = source[TensorColumn.WIDTH]
         pixels, cycles, transfer = choose_pixels(
             layer, channels, outputs, out_y, width, in_y, in_x, NO_HALO, SPREAD, hw
@@ -282,9 +284,36 @@ def _weigh_tiles(
                 total += TIE * spill
             if alike and (tile_y != out_y or tile_x != out_x or in_strip != strip):
                 total += TIE * spill
+            if layer[LayerColumn.FACTORS] > 0 and not _meets(
+                i, last, layers, tensors, hw, out_y, out_x, strip, tiles, origin
+            ):
+                total += TIE * times * 2 * (_transfer_cycles(source, share) + LAYER_CYCLES)
             if total < cost[i, state]:
                 cost[i, state] = total
                 origin[i, state] = last
+
+
+@in_place
+def _meets(i, state, layers, tensors, hw, out_y, out_x, strip, tiles, origin):
+    """Whether a product's tile meets that of its first operand, in the chain to the layer before it with that state."""
+    t = layers[i, LayerColumn.INPUT]
+    if t == 0 or t > i:  # loaded, or a concatenation
+        return True
+    for j in range(i - 1, t - 1, -1):
+        state = origin[j, state]
+    in_y, in_x, in_strip = tiles[t - 1, state, 0], tiles[t - 1, state, 1], tiles[t - 1, state, 2]
+    return fits_tile(
+        layers[i],
+        tensors[t],
+        tensors[i + 1],
+        in_y,
+        in_x,
+        in_strip == 1,
+        out_y,
+        out_x,
+        strip,
+        hw,
+    )
 
 
 @in_place
@@ -377,7 +406,7 @@ def first_layer_cycles(layers, tensors, hw):
     Its weights come from the weight store if they fit.
     """
     layer, source, target = layers[0], tensors[0], tensors[1]
-    channels, outputs = source[TensorColumn.CHANNELS], target[TensorColumn.CHANNELS]
+    channels, outputs = read_channels(layer, source, hw), target[TensorColumn.CHANNELS]
     rows = stored_weight_rows(layer, channels, outputs, hw)
     kept = hw.store_rows if rows <= hw.store_rows else 0
     _, cycles, transfer = choose_pixels(

@@ -5,7 +5,7 @@ from sim.arrays.kernel import in_place
 from sim.arrays.network_input import input_columns, input_cycles
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.mapping.execution import NO_HALO, choose_pixels, weight_blocks
+from sim.mapping.execution import NO_HALO, choose_pixels, read_channels, weight_blocks
 from sim.spec.descriptor import ExecuteOp
 
 __all__ = ["choose_tiling", "extent", "lay_out"]
@@ -118,7 +118,7 @@ def _weigh(layer, source, target, tile_y, tile_x, whole, hw):
     images, groups = hw.images, groups_of(target[TensorColumn.CHANNELS], simd)
     pixels, cycles, transfer = choose_pixels(
         layer,
-        source[TensorColumn.CHANNELS],
+        read_channels(layer, source, hw),
         target[TensorColumn.CHANNELS],
         tile_y,
         tile_x,
@@ -171,7 +171,7 @@ def _weigh(layer, source, target, tile_y, tile_x, whole, hw):
         hw,
     )
     passes = passes_y * passes_x
-    blocks = weight_blocks(layer, source[TensorColumn.CHANNELS], groups, pixels, 0, hw)
+    blocks = weight_blocks(layer, read_channels(layer, source, hw), groups, pixels, 0, hw)
     if blocks > 2:
         transfer *= passes
     own = passes * cycles

@@ -70,13 +70,14 @@ from sim.arrays.schedule_columns import (
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.bands import ring_gap
 from sim.mapping.bank_ports import base_hold, port_variants
-from sim.mapping.borders import descriptor_times, fewest_stores, rows_of
-from sim.mapping.execution import last_split_times, planned_ports
+from sim.mapping.borders import descriptor_times, fewest_stores, product_times, rows_of
+from sim.mapping.execution import last_split_times, planned_ports, read_channels
 from sim.mapping.splits import split_bounds
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
+from sim.spec.network import FACTOR_BYTES
 
-__all__ = ["execute_fields", "move_to_image", "move_to_round", "variants_of"]
+__all__ = ["execute_fields", "move_to_image", "move_to_round", "move_to_vector", "variants_of"]
 
 
 @in_place
@@ -132,6 +133,11 @@ def _timing(row, layer, plan, channels, hw, slots, variant):
             op, pixels, row[WINDOW_ROWS], row[WINDOW_COLUMNS], row[FIRST_ROW], row[FIRST_COLUMN],
             tile_y, tile_x, halo, sources,
         )  # fmt: skip
+        if layer[LayerColumn.FACTORS] > 0:
+            times = product_times(layer, rows, halo)
+            row[INTERVAL], row[BAND_ROWS], row[ROW_LEAD] = times.interval, times.band, times.lead
+            row[HOLD] = times.hold
+            return
         fewest = rows.most
         if apart:
             fewest = fewest_stores(op, pixels, tile_y, tile_x, halo, sources, top, bottom)
@@ -158,7 +164,7 @@ def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, variant, k, r0,
 
     ``k`` is the split, (``r0``, ``c0``) the block's first window; it has ``rows`` rows of them.
     """
-    op = layer[LayerColumn.OP]
+    op, channels = layer[LayerColumn.OP], read_channels(layer, source, hw)
     row[OP] = op
     row[PIXELS] = pixels = plan[LayerPlan.PIXELS]
     row[TILE_ROWS], row[TILE_COLUMNS] = plan[LayerPlan.TILE_Y], plan[LayerPlan.TILE_X]
@@ -202,7 +208,7 @@ def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, variant, k, r0,
         row[ORIGIN_X] += c0 * stride_x
         row[IN_ADDRESS] += r0 * stride_y * row[IN_ROW] + c0 * stride_x
         if op == ExecuteOp.CONV:
-            slots = _walk_channels(row, layer, plan, source[TensorColumn.CHANNELS], hw, k)
+            slots = _walk_channels(row, layer, plan, channels, hw, k)
             if layer[LayerColumn.WINDOW_PIXELS] > 0:
                 windows = windows_per_vector(layer, hw.simd)
                 row[STRIDE_X], row[VECTOR_SETS] = 0, windows // pixels
@@ -221,7 +227,12 @@ def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, variant, k, r0,
     row[PAD_VALUE] = layer[LayerColumn.PAD_VALUE]
     row[ZERO_POINT] = layer[LayerColumn.ZERO_POINT]
     row[CLAMP_LOW], row[CLAMP_HIGH] = layer[LayerColumn.CLAMP_LOW], layer[LayerColumn.CLAMP_HIGH]
-    _timing(row, layer, plan, source[TensorColumn.CHANNELS], hw, slots, variant)
+    if layer[LayerColumn.FACTORS] > 0:
+        # a window's taps are its pixel, and padding for the last factor
+        row[KERNEL_ROWS], row[IN_ROW] = FACTOR_BYTES, 0
+        row[ORIGIN_Y], row[PITCH_Y], row[BOUND_Y] = 0, 0, FACTOR_BYTES - 1
+        row[WINDOW] = uses_window(row[KERNEL_ROWS], row[KERNEL_COLUMNS], row[STRIDE_X])
+    _timing(row, layer, plan, channels, hw, slots, variant)
 
 
 @in_place
@@ -237,6 +248,14 @@ def move_to_round(row, plan, lanes, group):
         row[BANK] = bank
     if row[OP] == ExecuteOp.ADD:
         row[IN2_ADDRESS] += plane * plan[LayerPlan.IN2_PLANE]
+
+
+@in_place
+def move_to_vector(row, plan, lanes, group):
+    """Move an EXECUTE descriptor that makes factors to the input's channel group ``group``."""
+    place = plan[LayerPlan.IN_BANK] + group
+    row[BANK] = place % lanes
+    row[IN_ADDRESS] = (row[IN_ADDRESS] + place // lanes * plan[LayerPlan.IN_PLANE]) & LOCAL_MASK
 
 
 @in_place

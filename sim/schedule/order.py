@@ -56,9 +56,16 @@ from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.bank_ports import drained_hold
 from sim.mapping.borders import block_rows
 from sim.mapping.descriptor_counts import sets_of
+from sim.mapping.execution import read_channels
 from sim.mapping.joined import is_joined
 from sim.mapping.splits import share_rows
-from sim.schedule.execute_fields import execute_fields, move_to_image, move_to_round, variants_of
+from sim.schedule.execute_fields import (
+    execute_fields,
+    move_to_image,
+    move_to_round,
+    move_to_vector,
+    variants_of,
+)
 from sim.schedule.listing import (
     COUNT,
     EXECUTED,
@@ -83,6 +90,7 @@ from sim.schedule.listing import (
 )
 from sim.schedule.next_input import NextInput, fetch_beside, note_execute, note_weights
 from sim.schedule.transfer_fields import (
+    factors_fields,
     gather_fields,
     pe_columns,
     shares_rows,
@@ -91,6 +99,7 @@ from sim.schedule.transfer_fields import (
     weights_fields,
 )
 from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore, Queue
+from sim.spec.network import FACTOR_BYTES
 from sim.timing.cycles import last_stores
 
 __all__ = ["list_turn"]
@@ -153,6 +162,8 @@ def list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, cl
     together, saved = images, 0
     if plan[LayerPlan.SPLITS] > 1:
         together, saved = share_rows(images, hw.accumulator_rows)
+    if plan[LayerPlan.FACTORS]:  # each has weights of its own
+        together = 1
     turn = Turn(
         i,
         layer,
@@ -172,7 +183,7 @@ def list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, cl
     )
     for half in range(2):
         listing.halves[half, HOLDS] = -1
-    variants = variants_of(layer, plan, source[TensorColumn.CHANNELS], hw)
+    variants = variants_of(layer, plan, read_channels(layer, source, hw), hw)
     for p in range(plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]):
         for r in range(plan[LayerPlan.ROUNDS]):
             if r < 1 or variants > 1:
@@ -231,7 +242,10 @@ def _list_round(listing, turn, tensors, tp, hw, p, r):
     loads = r == (0 if op == ExecuteOp.CONV else first)
     for b in range(turn.sets * ceil_div(turn.high - turn.low, turn.together)):
         place, low = b % turn.sets, turn.low + b // turn.sets * turn.together
-        _load_weights(listing, turn, hw, r, place % plan[LayerPlan.SPLITS])
+        if plan[LayerPlan.FACTORS]:
+            _load_factors(listing, turn, tp, hw, r, low)
+        else:
+            _load_weights(listing, turn, hw, r, place % plan[LayerPlan.SPLITS])
         if p == 0 and r == 0 and b == 0 and plan[LayerPlan.TABLE_ADDRESS] > 0:
             _load_table(listing, turn, hw)
         if b == 0 and loads:
@@ -248,7 +262,8 @@ def _load_weights(listing, turn, hw, r, k):
     """Make HALF the half with the weights of split ``k`` of round ``r``; LOAD them if none has them."""
     numbers, halves = listing.numbers, listing.halves
     shared = turn.layer[LayerColumn.SHARED]
-    block = 0 if shared else r * turn.plan[LayerPlan.SPLITS] + k
+    alike = r % (FACTOR_BYTES // turn.per_round) if turn.layer[LayerColumn.INTERLEAVES] else r
+    block = 0 if shared else alike * turn.plan[LayerPlan.SPLITS] + k
     if halves[numbers[HALF], HOLDS] == block:
         return
     numbers[HALF] ^= 1
@@ -264,6 +279,42 @@ def _load_weights(listing, turn, hw, r, k):
         own = row[PARAMETER_ROWS] + row[WEIGHT_ROWS]
         numbers[FILLED] = row[STORE_ROW] + row[LANES] * own
     require(listing, row, Queue.EXECUTE, halves[half, USED_BY])
+    if numbers[TO_FETCH] > 0:
+        note_weights(listing, hw, row)
+    halves[half, HOLDS] = block
+    halves[half, LOADED_BY] = add(listing)
+
+
+@inlined
+def _load_factors(listing, turn, tp, hw, r, image):
+    """Make HALF the half with the factors of round ``r`` of an image's product; LOAD them if none has them.
+
+    They are there once they are stored. The parameters, which all rounds share, stay in the half.
+    """
+    numbers, halves = listing.numbers, listing.halves
+    block = r * (turn.high - turn.low) + image - turn.low
+    if halves[numbers[HALF], HOLDS] == block:
+        return
+    numbers[HALF] ^= 1
+    half = numbers[HALF]
+    if halves[half, HOLDS] == block:
+        return
+    if halves[half, HOLDS] < 0:
+        row = listing.rows[begin(listing, Queue.LOAD, turn.number)]
+        row[HALF_FIELD] = half
+        weights_fields(
+            row, turn.layer, turn.plan, turn.source, turn.target, hw, turn.per_round, r, 0
+        )
+        require(listing, row, Queue.EXECUTE, halves[half, USED_BY])
+        if numbers[TO_FETCH] > 0:
+            note_weights(listing, hw, row)
+        add(listing)
+    row = listing.rows[begin(listing, Queue.LOAD, turn.number)]
+    row[HALF_FIELD] = half
+    factors = tp[turn.layer[LayerColumn.FACTORS]]
+    factors_fields(row, turn.plan, factors, turn.target, hw, turn.per_round, r, image)
+    require(listing, row, Queue.EXECUTE, halves[half, USED_BY])
+    require(listing, row, Queue.STORE, numbers[STORED])
     if numbers[TO_FETCH] > 0:
         note_weights(listing, hw, row)
     halves[half, HOLDS] = block
@@ -371,6 +422,8 @@ def _execute(listing, turn, hw, r, first, last, place, low, begins):
         for j in range(WIDTH):
             row[j] = listing.templates[place, j]
         move_to_round(row, plan, hw.lanes, (r - first) * turn.per_round)
+        if turn.layer[LayerColumn.INTERLEAVES]:
+            move_to_vector(row, plan, hw.lanes, r * turn.per_round // FACTOR_BYTES)
         move_to_image(row, (image - turn.low) * turn.depth, (image - low) * turn.saved)
         row[IMAGE] = image
         row[HALF_FIELD] = half

@@ -11,6 +11,7 @@ from sim.arrays.schedule_columns import (
     GATHER,
     GROUP_STRIDE,
     GROUPS,
+    IMAGE,
     KIND,
     LANE_MASK,
     LANES,
@@ -40,17 +41,21 @@ from sim.arrays.schedule_columns import (
 )
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.arrays.weight_stream import (
+    layer_blocks,
     stream_beats,
     table_row_beats,
     tail_beats,
     tail_channels,
     tail_rows,
 )
+from sim.mapping.execution import read_channels
 from sim.mapping.splits import split_bounds
 from sim.spec.accelerator import DOT_WIDTH, TABLE_ROWS
 from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore, LoadTable
+from sim.spec.network import FACTOR_BYTES
 
 __all__ = [
+    "factors_fields",
     "gather_fields",
     "pe_columns",
     "shares_rows",
@@ -88,16 +93,20 @@ def weights_fields(row, layer, plan, source, target, hw, per_round, r, k):
     Parameters come with the last split; rows that have a place in the weight store, from there. ``per_round`` are the
     output channel groups of a round; ``source`` and ``target`` are the rows of the tensor table.
     """
-    before, own = split_rows(layer, plan, source[TensorColumn.CHANNELS], k)
+    before, own = split_rows(layer, plan, read_channels(layer, source, hw), k)
+    if layer[LayerColumn.FACTORS] > 0:
+        own = 0
     parameters, rows = plan[LayerPlan.PARAMETER_ROWS], plan[LayerPlan.WEIGHT_ROWS]
     shared, channels = layer[LayerColumn.SHARED], target[TensorColumn.CHANNELS]
     ahead = r * per_round  # blocks of the rounds before
     place = beats = 0
     active, tail = 1, hw.simd
+    if layer[LayerColumn.INTERLEAVES]:
+        ahead %= FACTOR_BYTES
     if not shared:
-        left = groups_of(channels, hw.simd) - ahead
+        left = layer_blocks(layer, channels, hw.simd) - ahead
         active = min(per_round, left)
-        if active == left:
+        if active == left and not layer[LayerColumn.INTERLEAVES]:
             tail = tail_channels(channels, hw)
         place = ahead * (parameters + rows) + active * before
         if ahead > 0:
@@ -116,6 +125,35 @@ def weights_fields(row, layer, plan, source, target, hw, per_round, r, k):
     row[STREAM_BEATS] = stream_beats(active, row[PARAMETER_ROWS], own, tail, hw)
     row[TAIL_BEATS] = tail_beats(tail, hw)
     row[TAIL_ROWS] = tail_rows(tail, row[PARAMETER_ROWS], hw)
+    _lane_fields(row, plan, hw, shared)
+
+
+@in_place
+def factors_fields(row, plan, tensor_plan, target, hw, per_round, r, image):
+    """Fill a LOAD of register-file rows that are values of a tensor: the factors of round ``r`` of a product.
+
+    ``tensor_plan`` is the tensor's, ``target`` the product's row of the tensor table. A vector of the product has a row, which is
+    FACTOR_BYTES vectors of the tensor.
+    """
+    channels, ahead = target[TensorColumn.CHANNELS], r * per_round
+    left = groups_of(channels, hw.simd) - ahead
+    active, tail = min(per_round, left), hw.simd
+    if active == left:
+        tail = tail_channels(channels, hw)
+    image_bytes = tensor_plan[TensorPlan.IMAGE_GROUPS] * tensor_plan[TensorPlan.PIXEL_BYTES]
+    row[KIND] = LoadKind.WEIGHTS
+    row[LANES], row[WEIGHT_ROWS] = active, 1
+    row[ADDRESS] = tensor_plan[TensorPlan.EXTERNAL] + image * image_bytes
+    row[ADDRESS] += ahead * FACTOR_BYTES * hw.simd
+    row[STREAM_BEATS] = stream_beats(active, 0, 1, tail, hw)
+    row[TAIL_BEATS] = tail_beats(tail, hw)
+    row[IMAGE] = image
+    _lane_fields(row, plan, hw, False)
+
+
+@in_place
+def _lane_fields(row, plan, hw, shared):
+    """Fill the lanes that take a weights LOAD's blocks; all lanes where they share a block."""
     lanes = hw.lanes // plan[LayerPlan.PIXELS]
     step = 1 if shared else lanes
     if plan[LayerPlan.SPREAD] > 0 and not shared:

@@ -26,12 +26,14 @@ __all__ = [
     "ADD_LEFT_SHIFT",
     "CHANNELS",
     "EXTENT",
+    "FACTOR_BYTES",
     "INT8",
     "LAYERS_LIMIT",
     "MACS_LIMIT",
     "NAME",
     "NETWORK_VALUES_LIMIT",
     "PADDED",
+    "PRODUCT_KINDS",
     "SCALE",
     "VALUES_LIMIT",
     "WEIGHTS_LIMIT",
@@ -72,7 +74,18 @@ class LayerKind(StrEnum):
     AVERAGE_POOL = "average_pool"
     MAX_POOL = "max_pool"
     MEAN = "mean"
+    FACTORS = "factors"
+    MULTIPLY = "multiply"
 
+
+FACTOR_BYTES = 4
+"""Channels of FACTORS for each of its input's: those of v are v, two that sum up to -zero point, and -1 - v."""
+
+PRODUCT_KINDS = (LayerKind.FACTORS, LayerKind.MULTIPLY)
+"""Layer kinds that make a product of activations: the one prepares the vector, the other multiplies by it."""
+
+_DENSE = (LayerKind.CONV, LayerKind.FULLY_CONNECTED, LayerKind.FACTORS)
+"""Layer kinds whose outputs lie side by side, whatever they read."""
 
 WINDOW_POOLS = (LayerKind.MAX_POOL, LayerKind.AVERAGE_POOL)
 """Layer kinds that pool windows, channel by channel, without parameters."""
@@ -86,24 +99,26 @@ class Layer:
     ----------
     kind : LayerKind
     inputs : tuple of str
-        Names of tensors made earlier (the network's input or layers): one tensor, two for ADD.
+        Names of tensors made earlier (the network's input or layers): one tensor, two for ADD and MULTIPLY, whose
+        second one FACTORS has made.
     output : TensorSpec
         ``output.name == name``.
     kernel, stride : (int, int)
         (vertical, horizontal). Fully connected: the kernel is the input's (height, width),
-        stride (1, 1), no padding. ADD, GLOBAL_AVERAGE_POOL and MEAN leave the defaults.
+        stride (1, 1), no padding. ADD, GLOBAL_AVERAGE_POOL, MEAN, FACTORS and MULTIPLY leave the
+        defaults.
     padding : Padding
         None for AVERAGE_POOL: every window divides by kh·kw.
     weights : int8 array
         conv and fully connected [K, kh, kw, C]; depthwise [kh, kw, C]; else empty.
     bias : int32[K]
-        In units of s_in·s_w[k], without the input's zero point folded in; empty for ADD, MEAN and
-        pools.
+        In units of s_in·s_w[k], without the input's zero point folded in; empty for the kinds without
+        weights.
     multiplier : int32[K], not negative
         Q31 significand of s_in·s_w[k]/s_out = multiplier · 2^(shift - 31), normally in
         [2^30, 2^31). ADD: three entries
         for operand a, operand b and the sum. MEAN: one entry, s_in/s_out over the count, for the sum of
-        all pixels less their zero points. Pools: empty, the averages divide by the count.
+        all pixels less their zero points. MULTIPLY: one entry, s_a·s_b/s_out. Pools and FACTORS: empty.
     shift : int32[K]
         Positive shifts left; each in -31 … 30.
     clamp : (int, int)
@@ -130,7 +145,7 @@ class Layer:
         """Check what can be checked without the input's shape."""
         if self.output.name != self.name:
             raise ValueError(f"output of layer {self.name!r} must bear its name")
-        if len(self.inputs) != (2 if self.kind is LayerKind.ADD else 1):
+        if len(self.inputs) != (2 if self.kind in (LayerKind.ADD, LayerKind.MULTIPLY) else 1):
             raise ValueError(f"layer {self.name!r} has the wrong number of inputs")
         if not -128 <= self.clamp[0] <= self.clamp[1] <= 127:
             raise ValueError(f"clamp of layer {self.name!r} must be ordered int8 values")
@@ -206,6 +221,7 @@ class Network:
                 f"network {self.name!r} must have at most {LAYERS_LIMIT} layers, not {count}"
             )
         known = {self.input.name: self.input}
+        factors: set[str] = set()
         left = list(self.concatenations)
         for layer in self.layers:
             for name in layer.inputs:
@@ -214,6 +230,11 @@ class Network:
             if layer.name in known:
                 raise ValueError(f"tensor name {layer.name!r} must be unique")
             _check_shapes(layer, [known[name] for name in layer.inputs])
+            if layer.kind is LayerKind.MULTIPLY and layer.inputs[1] not in factors:
+                rule = "must multiply by what a layer of kind factors makes"
+                raise ValueError(f"layer {layer.name!r} {rule}, not by {layer.inputs[1]!r}")
+            if layer.kind is LayerKind.FACTORS:
+                factors.add(layer.name)
             known[layer.name] = layer.output
             while whole := [joint for joint in left if known.keys() >= set(joint.parts)]:
                 for joint in whole:
@@ -222,7 +243,7 @@ class Network:
                     require_parts(joint, [known[name] for name in joint.parts])
                     known[joint.name] = joint.output
                     left.remove(joint)
-        self._check_concatenations(known)
+        self._check_concatenations(known, factors)
         self._check_outputs()
         values = sum(math.prod(tensor.shape) for tensor in known.values())
         if values > NETWORK_VALUES_LIMIT:
@@ -257,7 +278,7 @@ class Network:
             return known[name]
 
         for layer in self.layers:
-            dense = layer.kind in (LayerKind.CONV, LayerKind.FULLY_CONNECTED)
+            dense = layer.kind in _DENSE
             own = (layer.output.channels,)
             known[layer.name] = own if dense else segments_of(layer.inputs[0])
         for name in joints:
@@ -274,13 +295,17 @@ class Network:
         """Multiply-accumulates for one image."""
         return sum(layer.macs for layer in self.layers)
 
-    def _check_concatenations(self, known: dict[str, TensorSpec]) -> None:
+    def _check_concatenations(self, known: dict[str, TensorSpec], factors: set[str]) -> None:
         """Raise where a concatenation's parts are not there, or cannot lie where they must."""
         within: dict[str, str] = {self.input.name: ""}
         for joint in self.concatenations:
             for part in joint.parts:
                 if part not in known:
                     raise ValueError(f"concatenation {joint.name!r} has unknown part {part!r}")
+                if part in factors:
+                    raise ValueError(
+                        f"part {part!r} of concatenation {joint.name!r} must not be factors"
+                    )
                 if part in within:
                     rule = "must be no input and in one concatenation only"
                     raise ValueError(f"part {part!r} of concatenation {joint.name!r} {rule}")
@@ -289,6 +314,9 @@ class Network:
             return
         segments = self.segments
         for layer in self.layers:
+            if layer.kind in PRODUCT_KINDS and len(segments[layer.inputs[0]]) > 1:
+                rule = f"must not read concatenated parts, as {layer.inputs[0]!r} has"
+                raise ValueError(f"layer {layer.name!r} {rule}")
             if layer.kind is LayerKind.ADD:
                 a, b = (segments[name] for name in layer.inputs)
                 if a != b:
@@ -319,6 +347,8 @@ def _operations(layer: Layer) -> int:
 _UNWEIGHTED = {
     LayerKind.ADD: 3,
     LayerKind.MEAN: 1,
+    LayerKind.MULTIPLY: 1,
+    LayerKind.FACTORS: 0,
     LayerKind.GLOBAL_AVERAGE_POOL: 0,
     LayerKind.MAX_POOL: 0,
     LayerKind.AVERAGE_POOL: 0,
@@ -328,7 +358,9 @@ _UNWEIGHTED = {
 _NEUTRAL = {"kernel": (1, 1), "stride": (1, 1), "padding": Padding()}
 """Values of what a kind without windows ignores."""
 
-_WINDOWLESS = (LayerKind.ADD, LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.MEAN)
+_WINDOWLESS = (
+    LayerKind.ADD, LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.MEAN, LayerKind.FACTORS, LayerKind.MULTIPLY,
+)  # fmt: skip
 
 
 def _check_ignored(layer: Layer) -> None:
@@ -365,6 +397,17 @@ def _check_shapes(layer: Layer, inputs: list[TensorSpec]) -> None:
     if layer.kind is LayerKind.ADD:
         if not inputs[0].shape == inputs[1].shape == out.shape:
             raise ValueError(f"operands and output of {layer.name!r} must have one shape")
+        return
+    if layer.kind is LayerKind.MULTIPLY:
+        _expect(layer, "factors", inputs[1].shape, (1, 1, FACTOR_BYTES * source.channels))
+        _expect(layer, "output", out.shape, source.shape)
+        return
+    if layer.kind is LayerKind.FACTORS:
+        _expect(layer, "input", source.shape, (1, 1, source.channels))
+        _expect(layer, "output", out.shape, (1, 1, FACTOR_BYTES * source.channels))
+        _expect_alike(layer, source)
+        if layer.table is not None or layer.clamp != (-128, 127):
+            raise ValueError(f"factors {layer.name!r} must have neither clamp nor table")
         return
     if layer.kind is LayerKind.GLOBAL_AVERAGE_POOL:
         _expect(layer, "output", out.shape, (1, 1, source.channels))

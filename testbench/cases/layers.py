@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sim.scales import quantize_multiplier
 from sim.spec.activation_table import TABLE_ENTRIES
 from sim.spec.network import (
+    FACTOR_BYTES,
     WINDOW_POOLS,
     ActivationTable,
     Layer,
@@ -18,8 +19,10 @@ from sim.spec.network import (
 
 __all__ = [
     "add",
+    "factors",
     "fully_connected",
     "mean",
+    "multiply",
     "padded",
     "pool",
     "random_tensor",
@@ -122,6 +125,28 @@ def add(name: str, a: TensorSpec, b: TensorSpec, rng: np.random.Generator) -> La
         multiplier=rng.integers(1 << 30, 1 << 31, 3).astype(np.int32),
         shift=np.array([-rng.integers(0, 3), -rng.integers(0, 3), -rng.integers(17, 21)], np.int32),
         clamp=_clamp(rng),
+    )
+
+
+def factors(name: str, source: TensorSpec) -> Layer:
+    """The factors of a vector, by which a product multiplies."""
+    output = replace(source, name=name, channels=FACTOR_BYTES * source.channels)
+    return Layer(name=name, kind=LayerKind.FACTORS, inputs=(source.name,), output=output)
+
+
+def multiply(name: str, a: TensorSpec, b: TensorSpec, rng: np.random.Generator) -> Layer:
+    """The product of every pixel and a vector, of which ``b`` are the factors."""
+    multiplier, shift = quantize_multiplier(float(2 ** rng.uniform(-9, -5)))
+    if rng.random() < 0.15:
+        multiplier, shift = int(rng.integers(1 << 30, 1 << 31)), int(rng.integers(-31, 3))
+    return Layer(
+        name=name,
+        kind=LayerKind.MULTIPLY,
+        inputs=(a.name, b.name),
+        output=random_tensor(name, a.height, a.width, a.channels, rng),
+        clamp=_clamp(rng),
+        multiplier=np.array([multiplier], np.int32),
+        shift=np.array([shift], np.int32),
     )
 
 

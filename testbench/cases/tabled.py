@@ -27,18 +27,22 @@ _MODEL_SHARE = 3
 
 
 def tabled(network: Network, rng: np.random.Generator, share: float = 0.7) -> Network:
-    """The network with random activation tables behind a share of its layers, and never without any."""
+    """The network with random activation tables behind a share of its layers, and never without any.
+
+    Factors have none.
+    """
     chosen = rng.random(len(network.layers)) < share
-    chosen[int(rng.integers(len(chosen)))] = True
+    able = [i for i, layer in enumerate(network.layers) if layer.kind is not LayerKind.FACTORS]
+    chosen[able[int(rng.integers(len(able)))]] = True
     tensors = network.tensors
     layers: list[Layer] = []
     for layer, tables in zip(network.layers, chosen, strict=True):
         source = tensors[layer.inputs[0]]
-        if tables:
+        if tables and layer.kind is not LayerKind.FACTORS:
             layers.append(with_table(layer, source, rng))
             tensors[layer.name] = layers[-1].output
             continue
-        if layer.kind in (LayerKind.GLOBAL_AVERAGE_POOL, *WINDOW_POOLS):
+        if layer.kind in (LayerKind.GLOBAL_AVERAGE_POOL, LayerKind.FACTORS, *WINDOW_POOLS):
             # it keeps the quantization of its input
             point = source.zero_point
             layer = dataclasses.replace(

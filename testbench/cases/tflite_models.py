@@ -15,7 +15,7 @@ from sim.importers.quantization import add_multipliers
 from sim.importers.tflite.arithmetic import negates
 from sim.importers.tflite.conversion import lower_tflite
 from sim.importers.tflite.reader import parse_tflite
-from testbench.cases.tflite_tensors import MOST_VALUES, Activation, TensorDraw
+from testbench.cases.tflite_tensors import MOST_VALUES, Activation, TensorDraw, excited
 from testbench.cases.tflite_writer import ModelWriter
 
 __all__ = ["RandomModel", "draw_imported", "drawn_model", "import_random", "random_model"]
@@ -80,7 +80,7 @@ class _Draw(TensorDraw):
             *[self.conv] * 5, *[self.depthwise] * 5, *[self.add] * 2, *[self.average_pool] * 4,
             *[self.max_pool] * 3, self.mean, *[self.pad] * 2, *[self.relu] * 2, self.requantize,
             self.fully_connected, self.reshape, self.grouped, self.product, self.constant_sum,
-            self.difference, self.transpose, self.signal, *[self.joined] * 2, self.part,
+            self.difference, self.transpose, self.signal, *[self.joined] * 2, self.part, self.excited,
         )  # fmt: skip
         wanted = int(rng.integers(1, _MOST_LAYERS + 1))
         made = 0
@@ -358,6 +358,10 @@ class _Draw(TensorDraw):
         out = self.activation(source.shape, float(np.float32(np.clip(reach, *_USUAL_SCALES))))
         self.elementwise("MUL", source, other, out, either=True)
         return out
+
+    def excited(self, source: Activation) -> Activation | None:
+        """The activation times its mean."""
+        return excited(self, source)
 
     def constant_sum(self, source: Activation) -> Activation:
         """A constant added to the activation or subtracted, or less the activation."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from testbench.cases.tflite_writer import ModelWriter
 
-__all__ = ["MOST_VALUES", "Activation", "TensorDraw"]
+__all__ = ["MOST_VALUES", "Activation", "TensorDraw", "excited", "multiplied"]
 
 MOST_VALUES = 4096
 """Most values of an activation: a draw takes milliseconds."""
@@ -189,3 +189,32 @@ class TensorDraw:
         inputs = [source.index, self.writer.constant(shape, "int32")]
         self.writer.operator("RESHAPE", inputs, [out.index])
         return out
+
+
+def excited(draw: TensorDraw, source: Activation) -> Activation | None:
+    """The product of an activation and its pixels' mean, which is an image of a pixel or a row; None if there are too few axes."""
+    if len(source.shape) != 4:
+        return None
+    rng, channels = draw.rng, source.shape[-1]
+    vector = draw.activation((1, 1, 1, channels), near=source.scale)
+    axes = draw.writer.constant([1, 2], "int32")
+    draw.writer.operator("MEAN", [source.index, axes], [vector.index], KeepDims=True)
+    if rng.random() < 0.4:
+        weights = draw.weights((channels, channels))
+        vector = draw.weighted("FULLY_CONNECTED", vector, weights, 0, (1, channels), None, None)
+    if len(vector.shape) == 4 and rng.random() < 0.3:
+        vector = draw.reshaped(vector, (1, channels))
+    elif len(vector.shape) == 2 and rng.random() < 0.5:
+        vector = draw.reshaped(vector, (1, 1, 1, channels))
+    return multiplied(draw, source, vector)
+
+
+def multiplied(draw: TensorDraw, source: Activation, vector: Activation) -> Activation:
+    """The product of an activation and a vector, in either order, to a scale with which it mostly fills int8."""
+    reach = source.scale * vector.scale * 255 * float(2.0 ** draw.rng.uniform(-5, 2))
+    scale = np.clip(reach, 2.0**-14, 2.0**4)
+    if draw.rng.random() < 0.1:
+        scale = 2.0 ** draw.rng.uniform(-20, 10)
+    out = draw.activation(source.shape, float(np.float32(scale)))
+    draw.elementwise("MUL", source, vector, out, either=True)
+    return out

@@ -34,6 +34,7 @@ from testbench.cases.imported import (
     Judgement,
     draw_imported_group,
 )
+from testbench.cases.products import PRODUCTS_PER_CONFIG, draw_product_group
 from testbench.cases.random_graphs import GRAPHS_PER_CONFIG, draw_graph_group
 from testbench.cases.random_memories import draw_memories
 from testbench.cases.random_networks import NETWORKS_PER_CONFIG, Case, draw_group
@@ -84,10 +85,11 @@ DRAWS: Mapping[str, Draw] = MappingProxyType(
         "graphs": Draw(group=draw_graph_group, per_config=GRAPHS_PER_CONFIG),
         "imported": Draw(group=draw_imported_group, per_config=IMPORTED_PER_CONFIG),
         "tables": Draw(group=draw_tabled_group, per_config=TABLED_PER_CONFIG),
+        "products": Draw(group=draw_product_group, per_config=PRODUCTS_PER_CONFIG),
         "realizability": Draw(group=draw_realizability_group, per_config=POINTS_PER_CONFIG),
     }
 )
-"""By name: random networks around a layer, graphs, imported from random models, with tables, realizable or not."""
+"""By name: random networks around a layer, graphs, imported from random models, with tables, with products of activations, realizable or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

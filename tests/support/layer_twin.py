@@ -57,7 +57,18 @@ def layer_twin(layer: Layer, sources: list[TensorSpec], images: list[Any]) -> li
             ]
             for y in range(out.height)
         ]
+    if layer.kind is LayerKind.MULTIPLY:
+        pixels, ((vector,),) = images
+        return [
+            [
+                [_product_twin(layer, sources, v, vector, c) for c, v in enumerate(pixel)]
+                for pixel in row
+            ]
+            for row in pixels
+        ]
     (image,), (source,) = images, sources
+    if layer.kind is LayerKind.FACTORS:
+        return [[_factors_twin(source, image[0][0])]]
     if layer.kind is LayerKind.GLOBAL_AVERAGE_POOL:
         count = source.height * source.width
         sums = [sum(pixel[c] for row in image for pixel in row) for c in range(source.channels)]
@@ -83,6 +94,23 @@ def _add_twin(layer: Layer, sources: list[TensorSpec], values: list[int]) -> int
         total += requantize_twin(scaled, int(layer.multiplier[i]), int(layer.shift[i]))
     y = requantize_twin(total, int(layer.multiplier[2]), int(layer.shift[2]))
     return _finish_twin(layer, y + _zero_twin(layer))
+
+
+def _factors_twin(source: TensorSpec, vector: list[int]) -> list[int]:
+    """Each value, -zero point in one or two int8 numbers, and what is left to -1."""
+    rest = -source.zero_point
+    constants = [127, rest - 127] if rest > 127 else [rest, 0]
+    return [factor for v in vector for factor in (v, *constants, -1 - v)]
+
+
+def _product_twin(
+    layer: Layer, sources: list[TensorSpec], a: int, vector: list[int], c: int
+) -> int:
+    """Product of a pixel's channel and the vector's, which is the first of its factors."""
+    b = vector[4 * c]
+    product_ = (a - sources[0].zero_point) * (b - sources[1].zero_point)
+    value = requantize_twin(product_, int(layer.multiplier[0]), int(layer.shift[0]))
+    return _finish_twin(layer, value + _zero_twin(layer))
 
 
 def _mean_twin(layer: Layer, source: TensorSpec, image: Any, c: int) -> int:

@@ -47,17 +47,14 @@ def conv_model(
 
 
 def gated_model() -> bytes:
-    """A squeeze-and-excitation block: mean, 1x1 convolution, sigmoid, product."""
+    """A gate for each pixel: 1x1 convolution, sigmoid, product."""
     writer = ModelWriter()
     image = writer.tensor(IMAGE, name="image", **QUANTIZED)
-    means, logits = (
-        writer.tensor((1, 1, 1, 3), name=name, **QUANTIZED) for name in ("mean", "logits")
-    )
-    gates = writer.tensor((1, 1, 1, 3), scales=[1 / 256], zero_points=[-128])
+    logits = writer.tensor(IMAGE, name="logits", **QUANTIZED)
+    gates = writer.tensor(IMAGE, scales=[1 / 256], zero_points=[-128])
     product = writer.tensor(IMAGE, name="product", **QUANTIZED)
     kernel = writer.constant(np.ones((3, 1, 1, 3)), "int8", scales=[0.01])
-    writer.operator("MEAN", [image, writer.constant([1, 2], "int32")], [means], KeepDims=True)
-    writer.operator("CONV_2D", [means, kernel], [logits], Padding=1, StrideH=1, StrideW=1)
+    writer.operator("CONV_2D", [image, kernel], [logits], Padding=1, StrideH=1, StrideW=1)
     writer.operator("LOGISTIC", [logits], [gates])
     writer.operator("MUL", [image, gates], [product])
     return writer.finish([image], [product])
@@ -92,8 +89,8 @@ def refusal(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> st
         ),
         (
             gated_model,
-            "operator 3 MUL (tensor 'product'): products of activations, as in "
-            "squeeze-and-excitation blocks, are not supported",
+            "operator 2 MUL (tensor 'product'): product of activations must be with one value for "
+            "each channel of the output, not of shapes (1, 4, 4, 3) and (1, 4, 4, 3)",
         ),
         (
             lambda: conv_model(after="LOGISTIC"),

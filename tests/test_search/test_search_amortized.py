@@ -24,7 +24,7 @@ from sim.networks.named import named_network
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError, DesignFileError
-from sim.spec.network import LayerKind, Network
+from sim.spec.network import PRODUCT_KINDS, LayerKind, Network
 from sim.spec.npz import npz_bytes, read_arrays
 from sim.spec.spaces import HardwareSpace
 from small_spaces import SMALL
@@ -81,7 +81,7 @@ def test_features_are_those_of_the_layers() -> None:
         features = network_features(network)
         assert features.shape == (FEATURES,)
         assert np.isfinite(features).all()
-        totals = 2 + 4 * len(LayerKind)
+        totals = 2 + 4 * (len(LayerKind) - len(PRODUCT_KINDS))
         weights = sum(layer.weights.size for layer in network.layers)
         assert features[totals] == pytest.approx(np.log2(1 + len(network.layers)))
         assert features[totals + 2] == pytest.approx(np.log2(1 + weights))
@@ -94,7 +94,7 @@ def test_a_quantile_is_that_of_a_list_with_each_layer_as_often_as_its_work() -> 
     network = named_network("resnet8")
     counted = [layer for layer in network.layers if layer.macs]
     assert len(counted) < len(network.layers)
-    outputs = network_features(network)[2 + 4 * len(LayerKind) + 9 :][:5]
+    outputs = network_features(network)[2 + 4 * (len(LayerKind) - len(PRODUCT_KINDS)) + 9 :][:5]
     inputs = {name: spec.shape for name, spec in network.tensors.items()}
     work = [layer.macs or int(np.prod(inputs[layer.inputs[0]])) for layer in network.layers]
     listed = sorted(

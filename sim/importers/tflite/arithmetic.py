@@ -12,6 +12,7 @@ from sim.importers.single_tap import equal_tap
 from sim.importers.tflite.activations import gated
 from sim.importers.tflite.lowering import Lowering, lowers
 from sim.importers.tflite.model import TfliteOperator, TfliteTensor
+from sim.importers.tflite.products import multiplied
 from sim.scales import quantize_multipliers
 from sim.spec.network import ADD_LEFT_SHIFT, LayerKind, TensorSpec
 
@@ -53,15 +54,14 @@ def _sub(lowering: Lowering, operator: TfliteOperator) -> None:
 @lowers(
     "MUL",
     becomes="a `depthwise` of one tap; where a factor leaves int8, one that is equal for every "
-    "input, else two 1×1 `conv`",
+    "input, else two 1×1 `conv`; a product of activations is `factors` and `multiply`",
     conditions="of an activation and a constant for each channel; of an activation and a function of it, which become an "
-    "activation table",
+    "activation table; of an activation and another with a value for each channel of it",
 )
 def _mul(lowering: Lowering, operator: TfliteOperator) -> None:
     if all(lowering.tensor(operator, place).data is None for place in range(2)):
         if not gated(lowering, operator):
-            rule = "products of activations, as in squeeze-and-excitation blocks"
-            lowering.model.refuse(operator, f"{rule}, are not supported")
+            multiplied(lowering, operator)
         return
     a, b = _check_operands(lowering, operator)
     position = 0 if b.data is not None else 1

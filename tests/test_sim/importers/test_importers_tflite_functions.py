@@ -157,7 +157,8 @@ def test_a_product_of_two_functions_of_other_tensors_stays_refused() -> None:
     result = writer.tensor((1, 2, 2, 4), scales=[0.05], name="y")
     writer.operator("LOGISTIC", [seen], [gates])
     writer.operator("MUL", [image, gates], [result])
-    rule = "products of activations, as in squeeze-and-excitation blocks, are not supported"
+    rule = "product of activations must be with one value for each channel of the output, not of shapes "
+    rule += r"\(1, 2, 2, 4\) and \(1, 2, 2, 4\)"
     line = rf"^operator 2 MUL \(tensor 'y'\): {rule}$"
     with pytest.raises(UnsupportedModelError, match=line):
         imported(writer.finish([image], [result]))

@@ -50,7 +50,7 @@ def test_a_model_does_not_depend_on_how_many_inputs_come_with_it() -> None:
 
 def test_the_interpreter_judges_every_value() -> None:
     pytest.importorskip("tflite_micro", reason="the judge is a package of the extra 'dev'")
-    case = next(case for case in drawn(8) if len(case.network.layers) > 2)
+    case = next(case for case in drawn(24) if len(case.network.layers) > 2 and not steps(case))
     values = golden.run(case.network, case.images)
     activations = {i: values[layer.name] for i, layer in enumerate(case.network.layers)}
     last = {name: values[name] for name in case.network.outputs}

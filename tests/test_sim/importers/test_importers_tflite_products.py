@@ -1,0 +1,160 @@
+"""Products of activations in TensorFlow Lite models: what they become, in every bit as TensorFlow Lite Micro computes it."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from sim import golden
+from sim.importers.errors import UnsupportedModelError
+from sim.importers.folder import ImportedNetwork
+from sim.importers.tflite.conversion import lower_tflite
+from sim.importers.tflite.reader import parse_tflite
+from sim.spec.network import LayerKind
+from testbench.cases.mobile_models import MOBILE_MODELS, mobile_model
+from testbench.cases.tflite_products import product_model
+from testbench.cases.tflite_writer import ModelWriter
+from testbench.judges.tflite_oracle import judge
+
+MODELS = 250
+
+
+def imported(content: bytes) -> ImportedNetwork:
+    return lower_tflite(parse_tflite(content, "model"), "net")
+
+
+def check(content: bytes, x: NDArray[Any]) -> tuple[ImportedNetwork, dict[str, NDArray[np.int8]]]:
+    """Compare all activations and outputs of a model with the interpreter's."""
+    pytest.importorskip("tflite_micro", reason="the judge is a package of the extra 'dev'")
+    network = imported(content)
+    values = golden.run(network.network, network.host.prepare(x))
+    expected, outputs = judge(content, network, x)
+    for name, activation in expected.items():
+        assert np.array_equal(values[name].reshape(-1), activation.reshape(-1)), name
+    pairs = network.host.all_outputs({name: values[name] for name in network.network.outputs})
+    for (_, result), output in zip(pairs, outputs, strict=True):
+        assert np.array_equal(result, output)
+    return network, values
+
+
+@pytest.mark.slow
+def test_random_products_equal_the_interpreters() -> None:
+    ends = tables = lively = products = 0
+    for seed in range(MODELS):
+        model = product_model(np.random.default_rng(seed))
+        network, values = check(model.content, model.inputs)
+        tensors = network.network.tensors
+        own = [layer for layer in network.network.layers if layer.kind is LayerKind.MULTIPLY]
+        products += len(own)
+        ends += any(
+            tensors[name].zero_point in (-128, 127) for layer in own for name in layer.inputs
+        )
+        tables += any(layer.table is not None for layer in network.network.layers)
+        lively += any(len(np.unique(values[layer.name])) > 8 for layer in own)
+    assert products > MODELS
+    assert min(ends, tables, lively) > MODELS // 3
+
+
+@pytest.mark.parametrize("name", MOBILE_MODELS)
+def test_mobile_networks_equal_the_interpreter(name: str) -> None:
+    """At a quarter of their channels; their squeeze-and-excitation blocks, swishes and hard sigmoids are all there."""
+    x = np.random.default_rng(5).integers(-128, 128, (2, 40, 40, 3)).astype(np.int8)
+    content = mobile_model(name, resolution=40, share=4, classes=20)
+    network, values = check(content, x)
+    kinds = [layer.kind for layer in network.network.layers]
+    assert kinds.count(LayerKind.MULTIPLY) == {"mobilenet_v3_small": 9, "efficientnet_b0": 16}[name]
+    (logits,) = (values[output] for output in network.network.outputs)
+    assert (logits[0] != logits[1]).mean() > 0.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "millions"), [("mobilenet_v3_small", 56), ("efficientnet_b0", 385)]
+)
+def test_whole_mobile_networks_equal_the_interpreter(name: str, millions: int) -> None:
+    """An image of 224 × 224 and 1,000 classes."""
+    x = np.random.default_rng(6).integers(-128, 128, (1, 224, 224, 3)).astype(np.int8)
+    network, _ = check(mobile_model(name), x)
+    assert network.network.macs // 10**6 == millions
+
+
+def test_a_vector_is_one_of_either_operand_and_of_fewer_axes() -> None:
+    rng = np.random.default_rng(7)
+    for shape in ((1, 1, 1, 6), (1, 6)):
+        for first in (False, True):
+            writer, image, seen = convolved()
+            vector = writer.tensor(shape, scales=[0.02], zero_points=[-128])
+            axes = writer.constant([1, 2], "int32")
+            writer.operator("MEAN", [seen, axes], [vector], KeepDims=len(shape) == 4)
+            result = writer.tensor((1, 4, 4, 6), scales=[0.03], zero_points=[9], name="y")
+            operands = [vector, seen] if first else [seen, vector]
+            writer.operator("MUL", operands, [result], FusedActivationFunction=1)
+            x = rng.integers(-128, 128, (2, 4, 4, 3)).astype(np.int8)
+            network, _ = check(writer.finish([image], [result]), x)
+            kinds = [layer.kind for layer in network.network.layers][-2:]
+            assert kinds == [LayerKind.FACTORS, LayerKind.MULTIPLY]
+
+
+def test_a_concatenation_is_copied_before_it_is_multiplied() -> None:
+    writer, image, seen = convolved()
+    joint = writer.tensor((1, 4, 4, 12), scales=[0.05], zero_points=[3])
+    other = writer.tensor((1, 4, 4, 6), scales=[0.05], zero_points=[3])
+    window = {"Padding": 0, "StrideH": 1, "StrideW": 1, "FilterHeight": 3, "FilterWidth": 3}
+    writer.operator("MAX_POOL_2D", [seen], [other], **window)
+    writer.operator("CONCATENATION", [seen, other], [joint], Axis=3)
+    vector = writer.tensor((1, 1, 1, 12), scales=[0.02], zero_points=[5])
+    writer.operator("MEAN", [joint, writer.constant([1, 2], "int32")], [vector], KeepDims=True)
+    result = writer.tensor((1, 4, 4, 12), scales=[0.03], zero_points=[9], name="y")
+    writer.operator("MUL", [joint, vector], [result], FusedActivationFunction=0)
+    x = np.random.default_rng(8).integers(-128, 128, (2, 4, 4, 3)).astype(np.int8)
+    network, _ = check(writer.finish([image], [result]), x)
+    assert [layer.kind for layer in network.network.layers].count(LayerKind.CONV) == 3
+
+
+@pytest.mark.parametrize(
+    ("shape", "line"),
+    [
+        (
+            (1, 4, 4, 6),
+            "product of activations must be with one value for each channel of the output, "
+            "not of shapes (1, 4, 4, 6) and (1, 4, 4, 6)",
+        ),
+        (
+            (1, 4, 4, 1),
+            "product of activations must be with one value for each channel of the output, "
+            "not of shapes (1, 4, 4, 6) and (1, 4, 4, 1)",
+        ),
+        (
+            (1, 1, 1, 1),
+            "product of activations must be with one value for each channel of the output, "
+            "not of shapes (1, 4, 4, 6) and (1, 1, 1, 1)",
+        ),
+    ],
+)
+def test_refuses_products_pixel_by_pixel(shape: tuple[int, ...], line: str) -> None:
+    writer, image, seen = convolved()
+    other = writer.tensor(shape, scales=[0.02], zero_points=[5])
+    weights = np.ones((shape[3], 4 if shape[1] == 1 else 1, 4 if shape[1] == 1 else 1, 3))
+    kernel = writer.constant(weights, "int8", scales=[0.01])
+    writer.operator("CONV_2D", [image, kernel], [other], **WINDOW)
+    result = writer.tensor((1, 4, 4, 6), scales=[0.03], zero_points=[9], name="y")
+    writer.operator("MUL", [seen, other], [result], FusedActivationFunction=0)
+    whole = re.escape(f"operator 2 MUL (tensor 'y'): {line}")
+    with pytest.raises(UnsupportedModelError, match=f"^{whole}$"):
+        imported(writer.finish([image], [result]))
+
+
+WINDOW = {"Padding": 1, "StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1}
+
+
+def convolved() -> tuple[ModelWriter, int, int]:
+    """A model of an image and a convolution of it."""
+    writer = ModelWriter()
+    image = writer.tensor((1, 4, 4, 3), scales=[0.05], zero_points=[-3], name="image")
+    seen = writer.tensor((1, 4, 4, 6), scales=[0.05], zero_points=[3], name="seen")
+    weights = np.random.default_rng(9).integers(-127, 128, (6, 1, 1, 3))
+    kernel = writer.constant(weights, "int8", scales=[0.01])
+    writer.operator("CONV_2D", [image, kernel], [seen], **WINDOW)
+    return writer, image, seen
