@@ -15,7 +15,7 @@ from cosilico.progress import Report
 from sim.spec.errors import CosilicoError
 from testbench.validation.journal import Journal
 
-__all__ = ["run_on_cluster"]
+__all__ = ["cluster_pool", "run_on_cluster"]
 
 _CONNECT_S = 10
 """Seconds in which the scheduler has to answer."""
@@ -84,8 +84,44 @@ def run_on_cluster(
             report(step, len(journal.records), total)
 
 
+class _Pool:
+    """Submits calls to a cluster, as an executor does."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def submit(self, function: Callable[..., Any], *given: Any, **named: Any) -> Any:
+        """Return the future of a call."""
+        return self._client.submit(_call, _version(), function, given, named, pure=False)
+
+
 @contextmanager
-def _client(scheduler: str, step: str) -> Iterator[Any]:
+def cluster_pool(scheduler: str, step: str) -> Iterator[tuple[_Pool, int]]:
+    """Pool of a Dask cluster's workers for calls that share no folder, and how many workers there are.
+
+    A call of a worker that is killed goes to another worker.
+
+    Parameters
+    ----------
+    scheduler : str
+        Address, as ``tcp://HOST:8786``.
+    step : str
+        What the calls are, in the plural.
+
+    Raises
+    ------
+    MissingExtraError
+        If ``distributed`` is not installed.
+    CosilicoError
+        If the scheduler does not answer or is lost, has no worker, or a worker has other sources, or is ended again and
+        again by the same call.
+    """
+    with _client(scheduler, step, "by the same command") as client:
+        yield _Pool(client), len(client.scheduler_info()["workers"])
+
+
+@contextmanager
+def _client(scheduler: str, step: str, again: str = "with --resume") -> Iterator[Any]:
     """Client of a cluster that has a worker; errors of the cluster in one line."""
     require_extra("--scheduler", "cluster")
     from distributed import Client
@@ -108,11 +144,11 @@ def _client(scheduler: str, step: str) -> Iterator[Any]:
     except KilledWorker as error:
         raise CosilicoError(
             f"workers must survive all {step}, but {error.allowed_failures + 1} were ended in the same "
-            f"one, the last of them {error.last_worker.address}; go on with --resume"
+            f"one, the last of them {error.last_worker.address}; go on {again}"
         ) from error
     except (CommClosedError, FutureCancelledError) as error:
         raise CosilicoError(
-            f"scheduler {scheduler} must stay until all {step} are done; go on with --resume"
+            f"scheduler {scheduler} must stay until all {step} are done; go on {again}"
         ) from error
     finally:
         client.close(timeout=1)
@@ -134,6 +170,27 @@ def _kept(value: Any) -> Any:
     return value
 
 
+def _call(
+    version: str, function: Callable[..., Any], given: tuple[Any, ...], named: Mapping[str, Any]
+) -> Any:
+    """Call a function in a worker."""
+    _require_version(version)
+    with _turn:
+        return function(*given, **named)
+
+
+def _require_version(version: str) -> str:
+    """Return the worker's address; raise unless it has the sources of a version."""
+    from distributed import get_worker
+
+    address: str = get_worker().address
+    if version != _version():
+        raise CosilicoError(
+            f"worker {address} must have the sources of version {version[:12]}, not {_version()[:12]}"
+        )
+    return address
+
+
 def _task(
     version: str,
     witness: tuple[str, bytes],
@@ -143,13 +200,7 @@ def _task(
     given: tuple[Any, ...],
 ) -> Mapping[str, Any]:
     """Run a task in a worker, which is prepared when the first task comes."""
-    from distributed import get_worker
-
-    address = get_worker().address
-    if version != _version():
-        raise CosilicoError(
-            f"worker {address} must have the sources of version {version[:12]}, not {_version()[:12]}"
-        )
+    address = _require_version(version)
     path, header = Path(witness[0]), witness[1]
     if not (path.is_file() and path.read_bytes().partition(b"\n")[0] == header):
         raise CosilicoError(f"worker {address} must see the folder {str(path.parent)!r}")

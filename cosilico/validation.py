@@ -2,14 +2,17 @@
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from cosilico.accelerators import named_space
 from cosilico.cache import source_digest
+from cosilico.cluster import cluster_pool
 from cosilico.console import Column, fitted_table, output_console
 from cosilico.folder import check_file
 from cosilico.gateware import current_calibration
@@ -26,6 +29,7 @@ from testbench.rtl.memory_model import FREEDOMS
 from testbench.validation.campaign import Campaign
 from testbench.validation.journal import Journal
 from testbench.validation.random_pairs import DRAWS, Outcome, validate_random
+from testbench.validation.workers import worker_pool
 
 __all__ = ["validate_design", "validate_everything", "validate_pairs"]
 
@@ -109,6 +113,7 @@ def validate_everything(
     *,
     files: ResultFiles = RESULTS,
     jobs: int | None = None,
+    scheduler: str | None = None,
     force: bool = False,
 ) -> int:
     """Run a campaign, or what is left of it; return the number of differences and failures.
@@ -124,6 +129,8 @@ def validate_everything(
         Their names.
     jobs : int, optional
         Processes; one per core if not given.
+    scheduler : str, optional
+        Address of the Dask scheduler whose workers are to run the pairs, in place of processes.
     force : bool
         Begin a journal of another campaign or other sources anew, and replace the results.
     """
@@ -142,8 +149,8 @@ def validate_everything(
     console = output_console()
     if journal.records:
         console.print(f"{journal_file}: {len(journal.records)} pairs are done")
-    with progress_bar() as report:
-        for outcome in campaign.run(journal, jobs or os.cpu_count() or 1, report):
+    with _pool(scheduler, jobs) as (pool, workers), progress_bar() as report:
+        for outcome in campaign.run(journal, workers, report, pool=pool):
             if not outcome.passed:
                 console.print(_failure_line(outcome), highlight=False, soft_wrap=True)
     total = sum(part.count for part in campaign.parts())
@@ -164,6 +171,18 @@ def validate_everything(
         soft_wrap=True,
     )
     return wrong
+
+
+@contextmanager
+def _pool(
+    scheduler: str | None, jobs: int | None
+) -> Iterator[tuple[Callable[[int], AbstractContextManager[Any]], int]]:
+    """Pool for a campaign, of processes or of a cluster's workers, and how many there are."""
+    if scheduler is None:
+        yield worker_pool, jobs or os.cpu_count() or 1
+        return
+    with cluster_pool(scheduler, "pairs") as (pool, workers):
+        yield lambda jobs: nullcontext(pool), workers
 
 
 def _print_verdict(console: Console, outcomes: Sequence[Outcome]) -> int:

@@ -9,6 +9,7 @@ from cosilico.commands.options import (
     Jobs,
     MemoryName,
     MemorySet,
+    Scheduler,
     SpaceName,
     ViewName,
     network_names,
@@ -125,6 +126,7 @@ def validate(
     space: SpaceName = "tiny",
     seed: Annotated[int, typer.Option(min=0, help="draws the pairs")] = 1,
     jobs: Jobs = None,
+    scheduler: Scheduler = None,
     view: ViewName = View.SIMULATION,
     max_macs: Annotated[
         int | None, typer.Option(metavar="N", min=16, help="pass over larger random accelerators")
@@ -173,6 +175,8 @@ def validate(
         raise CosilicoError("--accelerator must be given with NETWORK, and only with it")
     if percent is not None and not full:
         raise CosilicoError("--percent must be given with --full alone")
+    if scheduler is not None and not (full or memories is MemorySet.RANDOM):
+        raise CosilicoError("--scheduler must be given with --full or --memories random alone")
     behind = parse_memory(memory)
     if behind != DETERMINISTIC and network is None:
         raise CosilicoError("--memory must be given with NETWORK; --memories is for random pairs")
@@ -200,7 +204,9 @@ def validate(
         if percent is not None:
             campaign = campaign.scaled(percent / 100)
         kept = journal or Path("build/validation.jsonl")
-        differences = validate_everything(campaign, kept, out, jobs=jobs, force=force)
+        differences = validate_everything(
+            campaign, kept, out, jobs=jobs, scheduler=scheduler, force=force
+        )
     elif memories is MemorySet.RANDOM:
         from cosilico.validation_summary import MEMORY_RESULTS
         from testbench.validation.campaign import Campaign
@@ -220,7 +226,13 @@ def validate(
         )
         kept = journal or Path("build/memories.jsonl")
         differences = validate_everything(
-            campaign, kept, out, files=MEMORY_RESULTS, jobs=jobs, force=force
+            campaign,
+            kept,
+            out,
+            files=MEMORY_RESULTS,
+            jobs=jobs,
+            scheduler=scheduler,
+            force=force,
         )
     else:
         [(kind, count)] = counts.items()

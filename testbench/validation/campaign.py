@@ -4,6 +4,7 @@ import dataclasses
 import math
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -188,7 +189,12 @@ class Campaign:
             yield from self._random(self._behind_drawn(name), DRAWS["pairs"], space)
 
     def run(
-        self, journal: Journal, jobs: int, progress: Callable[[str, int, int], None]
+        self,
+        journal: Journal,
+        jobs: int,
+        progress: Callable[[str, int, int], None],
+        *,
+        pool: Callable[[int], AbstractContextManager[Any]] = worker_pool,
     ) -> Iterator[Outcome]:
         """Run what the journal does not have; outcomes of this run, as they come.
 
@@ -200,6 +206,8 @@ class Campaign:
             Processes.
         progress : callable
             Told a part's name, how many of its cases are done and how many there are.
+        pool : callable
+            Called with ``jobs``, returns what the cases are submitted to, as a context.
         """
         done = {part.name: 0 for part in self.parts()}
         for record in journal.records.values():
@@ -230,7 +238,7 @@ class Campaign:
         for part in self.parts():
             if done[part.name]:
                 progress(part.name, done[part.name], part.count)
-        with worker_pool(jobs) as workers:
+        with pool(jobs) as workers:
             yield from in_threads([partial(work, unit) for unit in self.units()], jobs)
 
     def view_of(self, unit: Unit, case: Case) -> View:

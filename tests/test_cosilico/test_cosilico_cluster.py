@@ -1,5 +1,6 @@
 """Comparisons on a Dask cluster of real processes: results, killed workers, errors."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
@@ -17,8 +18,10 @@ from cosilico.cluster import run_on_cluster
 from cosilico.comparison import ComparisonSettings, compare_to_folder
 from cosilico.enumeration import enumerate_to_file
 from cosilico.enumeration_parts import part_ranges
+from cosilico.validation import validate_everything
 from dask_cluster import ALLOWED_FAILURES, DaskCluster, dask_cluster
 from sim.spec.errors import CosilicoError
+from testbench.validation.campaign import Campaign
 from testbench.validation.journal import Journal
 
 SPACE = """
@@ -134,6 +137,33 @@ def test_workers_enumerate_as_a_process_does_whoever_is_killed(
     enumerate_to_file("autoencoder", space, here, jobs=1)
     assert there.read_bytes() == here.read_bytes()
     assert not list(tmp_path.glob("*.parts"))
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_workers_validate_pairs_whoever_is_killed(cluster: DaskCluster, tmp_path: Path) -> None:
+    first = cluster.worker()
+
+    def replace() -> None:
+        first.kill()
+        cluster.worker()
+
+    campaign = Campaign(
+        pairs=0, stalled=1, layers=False, imported=0, graphs=0, tables=0, points=0, max_macs=64
+    )
+    out, journal = tmp_path / "out", tmp_path / "journal.jsonl"
+    with after_a_search(replace):
+        assert validate_everything(campaign, journal, out, scheduler=cluster.address) == 0
+    assert first.wait() < 0
+    total = json.loads((out / "validation.json").read_text())["total"]
+    assert (total["pairs"], total["failures"]) == (2, 0)
+    assert total["activations"] > 0
+
+
+def test_a_scheduler_is_for_journals_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "--random", "1", "--scheduler", "tcp://127.0.0.1:9"]) == 2
+    line = "cosilico: --scheduler must be given with --full or --memories random alone\n"
+    assert capsys.readouterr().err == line
 
 
 def test_a_scheduler_that_does_not_answer_or_has_no_worker_is_said_in_a_line(
