@@ -82,7 +82,7 @@ class AcceleratorCosts:
         area_budget_mm2: float = float("inf"),
         objective: Metric = "latency",
     ) -> AcceleratorConfig | None:
-        """Return the accelerator of least cost within an area, the smaller of equals.
+        """Return the accelerator with the least cost within an area; of equal accelerators, the smallest.
 
         Parameters
         ----------
@@ -106,7 +106,7 @@ class AcceleratorCosts:
         return None if row is None else self.accelerators[row]
 
     def front(self) -> Table:
-        """Return the rows that no other beats in both cycles and area, by rising cycles."""
+        """Return the rows that no other row beats in both cycles and area, by rising cycles."""
         rows = self.costs.front()
         columns = self.columns()
         return Table("designs", {name: [columns[name][row] for row in rows] for name in columns})

@@ -78,7 +78,7 @@ class PredictedRun:
 
     @property
     def utilization(self) -> float:
-        """MACs of the network over what the accelerator could have done in the same cycles."""
+        """MACs of the network divided by those that the accelerator could have done in the same cycles."""
         return self.prediction.utilization
 
     @property

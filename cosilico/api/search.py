@@ -87,7 +87,7 @@ def search(
     force: bool = False,
     progress: Report | None = None,
 ) -> SearchedDesign:
-    """Search a network and its accelerator together.
+    """Search for a network and its accelerator together.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def search_accelerator(
     force: bool = False,
     progress: Report | None = None,
 ) -> SearchedDesign:
-    """Search the accelerator for a network that is given, within the area of the space's default.
+    """Search for an accelerator for a given network, within the area of the space's default.
 
     Parameters
     ----------

@@ -34,7 +34,7 @@ __all__ = ["SimulatedRun", "given_images", "simulate"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class SimulatedRun:
-    """Measured run of a network on an accelerator in RTL, beside reference and prediction.
+    """Measured run of a network on an accelerator in RTL, compared with reference and prediction.
 
     Parameters
     ----------

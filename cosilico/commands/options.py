@@ -91,7 +91,7 @@ def chosen_metric(text: str) -> Metric:
 
 DesignFile = Annotated[Path, typer.Argument(metavar="DESIGN", help="a design.json")]
 ExperimentFile = Annotated[
-    Path, typer.Argument(metavar="EXPERIMENT", help="an experiment to search by (TOML)")
+    Path, typer.Argument(metavar="EXPERIMENT", help="experiment that describes the search (TOML)")
 ]
 NetworkName = Annotated[
     str,
@@ -112,7 +112,7 @@ Accelerator = Annotated[
 ]
 OutFolder = Annotated[Path, typer.Option("--out", metavar="DIR", help="folder for the results")]
 OutFile = Annotated[Path, typer.Option("--out", metavar="FILE", help="file to write")]
-Resume = Annotated[bool, typer.Option("--resume", help="go on with what an earlier run left")]
+Resume = Annotated[bool, typer.Option("--resume", help="continue an earlier run")]
 Force = Annotated[
     bool, typer.Option("--force", help="replace what an earlier command made there, nothing else")
 ]

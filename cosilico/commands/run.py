@@ -25,7 +25,8 @@ __all__ = ["run"]
 def run(
     out: OutFolder,
     experiment: Annotated[
-        Path | None, typer.Argument(metavar="EXPERIMENT", help="an experiment to search by (TOML)")
+        Path | None,
+        typer.Argument(metavar="EXPERIMENT", help="experiment that describes the search (TOML)"),
     ] = None,
     network: Annotated[
         str | None,
@@ -58,7 +59,7 @@ def run(
         str | None,
         typer.Option(
             metavar="S",
-            help="with --network: name of a hardware search, with +polish for a local descent at its end",
+            help="with --network: name of a hardware search; NAME+polish adds a local descent at its end",
             show_default="hardware+polish",
         ),
     ] = None,

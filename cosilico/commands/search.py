@@ -15,7 +15,7 @@ def search(
     force: Force = False,
     seed: SearchSeed = 0,
 ) -> None:
-    """Search a network and its accelerator; writes design.json and weights.npz."""
+    """Search for a network and its accelerator; writes design.json and weights.npz."""
     require_extra("cosilico search", "search")
     from cosilico.search_stage import search_to_folder
 
