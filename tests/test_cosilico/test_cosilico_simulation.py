@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from accelerators import SMALLEST
 from cosilico.cli import main
 from cosilico.measurements import print_results, time_rows, write_json
 from cosilico.photographs import load_photograph, photograph_input
@@ -291,9 +290,7 @@ def test_a_damaged_simulation_is_built_again(
     design_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its executable, and the Verilog that it is built from."""
-    accelerator = tmp_path / "smallest.json"
-    accelerator.write_text(json.dumps(SMALLEST.to_json()))
-    words = ["simulate", str(design_file), "--accelerator", str(accelerator), "--images", "1"]
+    words = ["simulate", str(design_file), "--images", "1"]
     assert main(words) == 0
     cache = cache_without("verilog", tmp_path)
     monkeypatch.setenv("COSILICO_CACHE", str(cache))

@@ -1,4 +1,4 @@
-"""Samples that ``make test`` runs of many cases alike, and how much of a processor a test may take."""
+"""Samples of many cases alike, and the limit of what a test may take."""
 
 import re
 import subprocess
