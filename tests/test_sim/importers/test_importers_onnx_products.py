@@ -1,5 +1,7 @@
 """Products of an activation and a vector in ONNX models, against onnxruntime."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -8,7 +10,7 @@ from sim.importers.onnx.difference import differences
 from sim.spec.network import LayerKind
 
 PRODUCT = [LayerKind.FACTORS, LayerKind.MULTIPLY]
-ALL = {"kernel_shape": [5, 5]}
+ALL: dict[str, Any] = {"kernel_shape": [5, 5]}
 """Pool of whole images, in which nothing is rounded."""
 
 
