@@ -91,13 +91,19 @@ MODULES = (
         becomes="an activation table behind the layer before, or behind a `max_pool` of single pixels where others "
         "read that layer, too",
         conditions="an accelerator with `activation_table`; one slope for all channels; products and sums of a tensor "
-        "and functions of it, or one number; not: of two tensors. Of programs that PT2E quantized: between "
+        "and functions of it, or one number; of two tensors only products (below). Of programs that PT2E quantized: between "
         "dequantize and quantize",
         operators=(
             "abs.default", "add.Scalar", "div.Tensor", "elu.default", "exp.default", "expm1.default",
             "gelu.default", "gt.Scalar", "gt.Tensor", "leaky_relu.default", "log1p.default", "minimum.default",
-            "mul.Scalar", "mul.Tensor", "neg.default", "sub.Tensor", "tanh.default", "where.self",
+            "mul.Scalar", "neg.default", "sub.Tensor", "tanh.default", "where.self",
         ),
+    ),
+    ModuleRow(
+        modules="`*`, `torch.mul` of two tensors",
+        becomes="`factors` of the vector, and `multiply`",
+        conditions="one with a value for each channel of the other, as in squeeze-and-excitation",
+        operators=("mul.Tensor",),
     ),
     ModuleRow(
         modules="`Softmax`, `LogSoftmax`, `Sigmoid`",

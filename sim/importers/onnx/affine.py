@@ -6,6 +6,7 @@ from numpy.typing import NDArray
 from sim.importers.onnx.activations import integer_product, product
 from sim.importers.onnx.lowering import SPREAD, OnnxLowering, lowers
 from sim.importers.onnx.model import OnnxNode
+from sim.importers.onnx.products import multiplied
 from sim.importers.onnx.values import Constant, Deferred, Quantized, Target, Value
 from sim.spec.network import LayerKind, TensorSpec
 
@@ -16,7 +17,7 @@ _Reals = NDArray[np.float64]
 _REAL = "between DequantizeLinear and QuantizeLinear; a constant for each channel"
 _TAP = "a `depthwise` of one tap, or part of the layer before"
 _GATED = "of an activation and a function of it, which become an activation table"
-_PRODUCT = "products of activations, as in squeeze-and-excitation blocks, are not supported"
+_VECTOR = "of an activation and another with a value for each channel of it, which become `factors` and `multiply`"
 
 _BIAS_LIMIT = 2.0**30
 """Largest magnitude of a bias that is made here; leaves the accumulator a bit for the product."""
@@ -88,14 +89,26 @@ def quantized_plus(lowering: OnnxLowering, node: OnnxNode) -> Deferred | None:
 @lowers(
     "QLinearMul",
     becomes="a `depthwise` of one tap",
-    conditions=f"of an activation and a constant for each channel; {_GATED}",
+    conditions=f"of an activation and a constant for each channel; {_GATED}; {_VECTOR}",
 )
 def _qlinear_mul(lowering: OnnxLowering, node: OnnxNode) -> Value:
     operands = quantized_constant(lowering, node)
     if operands is None:
-        return integer_product(lowering, node) or node.refuse(_PRODUCT)
+        return integer_product(lowering, node) or _integer_multiplied(lowering, node)
     value, gain = operands
     result = _scaled(lowering, node, value, gain, np.zeros_like(gain))
+    return lowering.quantize(result, node.outputs[0], lowering.quantization(node, 6, 7, "uint8"))
+
+
+def _integer_multiplied(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    """Product of an activation and a vector that a quantized operator multiplies."""
+    operands = (
+        lowering.padded(
+            node, lowering.integer(node, at, lowering.quantization(node, at + 1, at + 2, "uint8"))
+        )
+        for at in (0, 3)
+    )
+    result = multiplied(lowering, node, *operands)
     return lowering.quantize(result, node.outputs[0], lowering.quantization(node, 6, 7, "uint8"))
 
 
@@ -111,11 +124,13 @@ def _sub(lowering: OnnxLowering, node: OnnxNode) -> Value:
     return _scaled(lowering, node, value, -np.ones_like(offset), offset)
 
 
-@lowers("Mul", becomes=_TAP, conditions=f"{_REAL}; {_GATED}")
+@lowers("Mul", becomes=_TAP, conditions=f"{_REAL}; {_GATED}; {_VECTOR}")
 def _mul(lowering: OnnxLowering, node: OnnxNode) -> Value:
     position = constant_operand(lowering, node)
     if position is None:
-        return product(lowering, node) or node.refuse(_PRODUCT)
+        return product(lowering, node) or multiplied(
+            lowering, node, *(lowering.real_activation(node, place) for place in range(2))
+        )
     value = _operand(lowering, node, 1 - position)
     gain = _in_memory(lowering, node, position, value)
     return _scaled(lowering, node, value, gain, np.zeros_like(gain))

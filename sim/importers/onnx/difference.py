@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sim import golden
 from sim.importers.folder import ImportedNetwork
 from sim.importers.host import UNIT_FACTOR
-from sim.spec.network import Layer, LayerKind, Network, TensorSpec
+from sim.spec.network import FACTOR_BYTES, Layer, LayerKind, Network, TensorSpec
 
 __all__ = [
     "SEED",
@@ -137,9 +137,9 @@ def difference_bound(layer: Layer) -> tuple[int, str]:
 
 def _bound_of_results(layer: Layer) -> tuple[int, str]:
     """Largest difference before an activation table."""
-    if layer.kind is LayerKind.MAX_POOL:
+    if layer.kind in (LayerKind.MAX_POOL, LayerKind.FACTORS):
         return 0, "nothing is rounded"
-    if layer.kind in (*_WINDOWS, LayerKind.MEAN):
+    if layer.kind in (*_WINDOWS, LayerKind.MEAN, LayerKind.MULTIPLY):
         # 2^30 · 2^(shift - 31): a whole number from a shift of 1 on
         if bool(((layer.multiplier == UNIT_FACTOR[0]) & (layer.shift >= 1)).all()):
             return 0, "every multiplier is a power of two of at least 1: nothing is rounded"
@@ -161,7 +161,7 @@ def onnxruntime_layer(
     """
     table, x = layer.table, inputs[0]
     zero_point = layer.output.zero_point if table is None else table.zero_point
-    if layer.kind is LayerKind.MAX_POOL:
+    if layer.kind in (LayerKind.MAX_POOL, LayerKind.FACTORS):
         return golden.run_layer(layer, sources, inputs)
     if layer.kind is LayerKind.ADD:
         scale = np.float32(layer.output.scale if result_scale is None else result_scale)
@@ -173,7 +173,14 @@ def onnxruntime_layer(
     elif layer.kind is LayerKind.AVERAGE_POOL:
         rounded = np.rint(_window_means(layer, x, sources[0].zero_point))
     else:
-        if layer.kind is LayerKind.MEAN:
+        if layer.kind is LayerKind.MULTIPLY:
+            vector = (
+                inputs[1]
+                .reshape(len(x), 1, 1, -1, FACTOR_BYTES)[..., :-1]
+                .sum(axis=-1, dtype=np.int64)
+            )
+            acc = (x.astype(np.int64) - sources[0].zero_point) * vector
+        elif layer.kind is LayerKind.MEAN:
             count = sources[0].height * sources[0].width
             total_pixels = x.sum(axis=(1, 2), keepdims=True, dtype=np.int64)
             acc = total_pixels - count * sources[0].zero_point

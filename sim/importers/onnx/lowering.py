@@ -33,6 +33,7 @@ from sim.importers.operator_table import OperatorTable
 from sim.scales import quantize_multipliers
 from sim.spec.network import (
     NETWORK_VALUES_LIMIT,
+    PRODUCT_KINDS,
     ActivationTable,
     Layer,
     LayerKind,
@@ -266,13 +267,15 @@ class OnnxLowering:
     ) -> TensorSpec:
         """Append the layer that computes a node's result; ``shape`` is how it lies in memory.
 
-        Operands that are added are copied where they do not consist of parts alike.
+        Operands that are added are copied where they do not consist of parts alike, those of products where they have parts.
         """
         if kind is LayerKind.ADD and not self.joints.lie_alike(inputs[0].name, inputs[1].name):
             inputs = tuple(
                 spec if self.joints.is_dense(spec.name) else self._copied(node, spec, dense=True)
                 for spec in inputs
             )
+        if kind in PRODUCT_KINDS and not self.joints.is_dense(inputs[0].name):
+            inputs = (self._copied(node, inputs[0], dense=True), *inputs[1:])
         name = self._free_name(node, name)
         if broken := excess(shape, "activation"):
             node.refuse(broken)

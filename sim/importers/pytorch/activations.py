@@ -21,6 +21,7 @@ from sim.importers.pytorch.nodes import (
     sizes_of,
     title,
 )
+from sim.importers.pytorch.products import multiplied
 from sim.importers.pytorch.shapes import VIEWS
 from sim.spec.network import LayerKind
 
@@ -42,6 +43,8 @@ def _function(graph: Graph, node: fx.Node, value: Value) -> Value:
     sources = [source for source in node.all_input_nodes if source in graph.values]
     parts = {source: _part(graph, source) for source in sources}
     tensors = {tensor for tensor, _ in parts.values()}
+    if len(tensors) > 1 and str(node.target) == "aten.mul.Tensor":
+        return multiplied(graph, node)
     if len(tensors) > 1:
         break_rule(node, _PRODUCT, sorted(tensors))
     for source in sources:

@@ -35,7 +35,7 @@ class FloatLayer:
     Parameters
     ----------
     kind, inputs, kernel, stride, padding
-        As of :class:`sim.spec.network.Layer`.
+        As of :class:`sim.spec.network.Layer`. The second input of MULTIPLY is the vector itself, not its factors.
     shape : (int, int, int)
         Height, width and channels of the output.
     weight : float64[K, C, kh, kw], optional
@@ -157,6 +157,8 @@ def _unclamped(layer: FloatLayer, inputs: list[Tensor]) -> Tensor:
     match layer.kind:
         case LayerKind.ADD:
             return x + inputs[1]
+        case LayerKind.MULTIPLY:
+            return x * inputs[1]
         case LayerKind.GLOBAL_AVERAGE_POOL | LayerKind.MEAN:
             return x.mean((2, 3), keepdim=True)
         case LayerKind.AVERAGE_POOL:

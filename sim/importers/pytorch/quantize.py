@@ -21,7 +21,7 @@ from sim.importers.pytorch.tables import function_values, with_function
 from sim.importers.range_method import RangeMethod
 from sim.scales import Scale, activation_scale, add_factors, quantize_multipliers
 from sim.spec.errors import CosilicoError
-from sim.spec.network import Layer, LayerKind, Network, TensorSpec
+from sim.spec.network import FACTOR_BYTES, Layer, LayerKind, Network, TensorSpec
 
 __all__ = [
     "QuantizedWeights",
@@ -224,13 +224,17 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
             if layer.function is not None and before in made and readers[layer.inputs[0]] == 1:
                 places[layer.name] = before
             else:
+                operands = [places[name] for name in layer.inputs]
+                if layer.kind is LayerKind.MULTIPLY:
+                    factors = _factors(layer, operands[1], sources[1], made)
+                    made[factors.name], operands[1] = factors, factors.name
                 # a function's own layer copies its input
                 given = scale if layer.function is None else sources[0]
                 ends = layer.clamp if layer.function is None else _OPEN
                 made[layer.name] = Layer(
                     name=layer.name,
                     kind=layer.kind,
-                    inputs=tuple(places[name] for name in layer.inputs),
+                    inputs=tuple(operands),
                     output=TensorSpec.of_shape(layer.name, layer.shape, *given),
                     kernel=layer.kernel,
                     stride=layer.stride,
@@ -248,6 +252,16 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
         return Network(name=network.name, input=source, layers=tuple(made.values()))
     except ValueError as error:
         raise CosilicoError(str(error)) from None
+
+
+def _factors(layer: FloatLayer, vector: str, scale: Scale, made: Mapping[str, Layer]) -> Layer:
+    """Layer that makes the factors of a product's vector, under a name that no other has."""
+    name = f"{layer.name}.factors"
+    while name in made:
+        name += "_"
+    shape = (1, 1, FACTOR_BYTES * layer.shape[2])
+    output = TensorSpec.of_shape(name, shape, *scale)
+    return Layer(name=name, kind=LayerKind.FACTORS, inputs=(vector,), output=output)
 
 
 def quantize_weights(
@@ -295,6 +309,9 @@ def _parameters(layer: FloatLayer, inputs: list[float], output: float, pixels: i
         return _NO_PARAMETERS
     if layer.kind is LayerKind.MEAN:
         multiplier, shift = quantize_multipliers(np.array([inputs[0] / (pixels * output)]))
+        return _NO_PARAMETERS._replace(multiplier=multiplier, shift=shift)
+    if layer.kind is LayerKind.MULTIPLY:
+        multiplier, shift = quantize_multipliers(np.array([inputs[0] * inputs[1] / output]))
         return _NO_PARAMETERS._replace(multiplier=multiplier, shift=shift)
     if layer.kind is LayerKind.ADD:
         multiplier, shift = quantize_multipliers(add_factors(inputs[0], inputs[1], output))

@@ -265,12 +265,13 @@ def test_what_is_no_function_of_int8_is_refused() -> None:
     refused(graph.model(y, (1, 4, 5, 5), "int8"), WHERE.format("Softplus") + rule)
 
 
-def test_a_gate_of_another_activation_is_refused() -> None:
+def test_a_gate_of_another_activation_for_each_pixel_is_refused() -> None:
     graph, x = begun()
-    means = graph.pair(graph.node("GlobalAveragePool", x), 2**-5, 0)
-    gate = graph.pair(graph.node("Sigmoid", means), 2**-8, -128)
+    largest = graph.pair(graph.node("MaxPool", x, kernel_shape=[3, 3], pads=[1] * 4), 2**-5, 0)
+    gate = graph.pair(graph.node("Sigmoid", largest), 2**-8, -128)
     y = graph.pair(graph.node("Mul", x, gate), 2**-5, 0)
-    rule = "products of activations, as in squeeze-and-excitation blocks, are not supported"
+    rule = "product of activations must be with one value for each channel, not of shapes "
+    rule += "(1, 4, 5, 5) and (1, 4, 5, 5)"
     refused(graph.model(y, (1, 4, 5, 5), "int8"), WHERE.format("Mul") + re.escape(rule))
 
 

@@ -171,10 +171,11 @@ def test_refuses_what_is_no_function_of_a_value() -> None:
     refused(Written(nn.PReLU(4)), where.format(r"mul\.Tensor") + rule)
 
     def gated(x: Tensor) -> Tensor:
-        return x * torch.sigmoid(x.mean((2, 3), keepdim=True))
+        return x * torch.sigmoid(functional.max_pool2d(x, 3, 1, 1))
 
-    rule = r"operands must have one shape, not .*"
-    product = "operands must be a tensor of the image and a function of it, or one number, not .*"
+    product = "product of tensors must be with one value for each channel, not " + re.escape(
+        "[(4, 5, 4), (4, 5, 4)]"
+    )
     refused(Written(gated), where.format(r"mul\.Tensor") + product)
     refused(
         Written(lambda x: functional.silu(functional.softmax(x, 1))),
