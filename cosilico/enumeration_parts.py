@@ -14,13 +14,21 @@ from sim.spec.memories import MemorySystem
 from sim.spec.network import Network
 from sim.spec.spaces import HardwareSpace
 
-__all__ = ["Enumeration", "census_of", "keep_enumeration", "part_file", "part_ranges", "write_part"]
+__all__ = [
+    "MOST_POINTS",
+    "Enumeration",
+    "census_of",
+    "keep_enumeration",
+    "part_file",
+    "part_ranges",
+    "write_part",
+]
 
 CHUNK = 480
 """Accelerators that are evaluated at once."""
 
-_MOST_CHUNKS = 50
-"""Chunks of a part at most: some seconds, and some megabytes."""
+MOST_POINTS = 50 * CHUNK
+"""Points of a part at most: some seconds, and some megabytes."""
 
 _PARTS = 64
 """Parts that a space is cut into at least, where a part has a chunk or more."""
@@ -62,8 +70,7 @@ class Enumeration:
 
 def part_ranges(points: int) -> list[tuple[int, int]]:
     """Cut a space of so many points into parts: the first point of each, and that behind its last."""
-    chunks = min(max(points // (CHUNK * _PARTS), 1), _MOST_CHUNKS)
-    size = chunks * CHUNK
+    size = min(max(points // (CHUNK * _PARTS), 1) * CHUNK, MOST_POINTS)
     return [(start, min(start + size, points)) for start in range(0, points, size)]
 
 

@@ -11,9 +11,9 @@ from cosilico.extras import require_module
 from sim.spec.errors import CosilicoError
 from sim.spec.files import file_to_replace
 
-__all__ = ["TABLE_FORMS", "TableForm", "form_of"]
+__all__ = ["JOINED_ROWS", "TABLE_FORMS", "TableForm", "form_of"]
 
-_ROWS = 100_000
+JOINED_ROWS = 100_000
 """Rows that are joined at once, in Parquet a row group."""
 
 Columns = Mapping[str, list[Any]]
@@ -94,7 +94,7 @@ def _join_parquet(parts: Sequence[Path], stream: BinaryIO) -> None:
         held: list[Any] = []
         for number, part in enumerate(parts, 1):
             held.append(parquet.read_table(part))
-            if number == len(parts) or sum(table.num_rows for table in held) >= _ROWS:
+            if number == len(parts) or sum(table.num_rows for table in held) >= JOINED_ROWS:
                 writer.write_table(pyarrow.concat_tables(held))
                 held.clear()
 

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from sklearn.datasets import load_digits
 
+from cosilico.enumeration_parts import MOST_POINTS
+from cosilico.table_forms import JOINED_ROWS
 from cost_figures import cost_figures
 from project_root import ROOT
 from sim.cost.sram import MACRO_ROWS
@@ -136,6 +138,7 @@ def known_figures() -> dict[str, set[str]]:
         },
         "docs/explanation/imagenet.md": {f"{4096:,}", f"{len(small):,}", f"{affordable(small):,}"},
         "examples/README.md": {f"{4096:,}"},
+        "docs/howto/space.md": {f"{MOST_POINTS:,}", f"{JOINED_ROWS:,}"},
         "docs/reference/experiments.md": {f"{len(space):,}" for space in SPACE_NAMES.values()},
         # The digits are counted; the others' sizes are those of the data's publications.
         "docs/reference/experiment_fields.md": {

@@ -32,6 +32,7 @@ TARGETS = [
     "docs",
     "demo",
     "soc",
+    "bitstream",
     "validate",
     "lowest",
     "calibrate",
