@@ -28,7 +28,7 @@ if "COMPILE_ONCE_FOLDER" not in os.environ:
     # Workers have it from the process that starts them, which removes it.
     os.environ["COMPILE_ONCE_FOLDER"] = tempfile.mkdtemp(prefix="cosilico-objects-")
     atexit.register(shutil.rmtree, os.environ["COMPILE_ONCE_FOLDER"], ignore_errors=True)
-# For makefiles of Verilator: its library takes more than half the time of a small accelerator's build.
+# For makefiles of Verilator: to compile its library takes ten seconds of a processor.
 os.environ.setdefault("OBJCACHE", str(Path(__file__).parent / "support" / "compile_once.sh"))
 
 for size in ("COLUMNS", "LINES"):
