@@ -27,8 +27,9 @@ class ModuleRow:
 MODULES = (
     ModuleRow(
         modules="`Conv2d`, `Conv1d`",
-        becomes="`conv`, `depthwise`; a signal is an image of height 1",
-        conditions="groups 1 or as many as channels; not: dilation, transposed",
+        becomes="`conv`, `depthwise`, with zeros between taps if dilated; other groups a `conv` with zeros between groups or a "
+        "`depthwise` of repeated channels, whichever takes fewer products; a signal is an image of height 1",
+        conditions="not: transposed",
         operators=("convolution.default",),
     ),
     ModuleRow(
@@ -60,8 +61,8 @@ MODULES = (
     ),
     ModuleRow(
         modules="`AdaptiveAvgPool`, `AvgPool`, `mean`",
-        becomes="`average_pool`, `global_average_pool`, `mean`",
-        conditions="not: padding, windows over the border",
+        becomes="`average_pool`, `global_average_pool`, `mean`; a `depthwise` where padding is counted or the divisor is another",
+        conditions="count_include_pad True where there is padding",
         operators=("mean.dim", "avg_pool2d.default", "_adaptive_avg_pool2d.default"),
     ),
     ModuleRow(
@@ -69,6 +70,12 @@ MODULES = (
         becomes="`max_pool`",
         conditions="not: dilation, indices",
         operators=("max_pool2d_with_indices.default",),
+    ),
+    ModuleRow(
+        modules="`AdaptiveMaxPool`, `amax`",
+        becomes="`max_pool`, several where the image is larger than 7×7",
+        conditions="over height and width together",
+        operators=("adaptive_max_pool2d.default", "amax.default"),
     ),
     ModuleRow(
         modules="`ZeroPad`, `ConstantPad`",

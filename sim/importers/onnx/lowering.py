@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.importers.host import TO_INT8, Reshape, Transpose
-from sim.importers.joints import Joints, copying_layer
+from sim.importers.joints import Joints, copying_layer, selecting_layer
 from sim.importers.limits import MOST_WEIGHTS, excess
 from sim.importers.onnx.axes import as_image
 from sim.importers.onnx.model import OnnxModel, OnnxNode
@@ -301,14 +301,15 @@ class OnnxLowering:
         return name
 
     def _enter(self, node: OnnxNode, layer: Layer, tensor: str) -> None:
-        """Append a layer that computes a tensor of the model."""
+        """Append a layer that computes a tensor of the model. Without a name it is a step towards one."""
         self.layers[layer.name] = layer
         self.joints.note_layer(layer)
         self._weights += layer.weights.size
         if self._weights > MOST_WEIGHTS:
             rule = f"layers must have at most {MOST_WEIGHTS} weights in all, not {self._weights}"
             node.refuse(rule)
-        self.origins[layer.name] = tensor
+        if tensor:
+            self.origins[layer.name] = tensor
         self.nodes[layer.name] = f"{node.operator} {node.name}".strip()
 
     def _copied(self, node: OnnxNode, source: TensorSpec, *, dense: bool) -> TensorSpec:
@@ -317,6 +318,17 @@ class OnnxLowering:
         layer = copying_layer(self._free_name(node), source, dense=dense)
         self._enter(node, layer, self.origins.get(source.name, source.name))
         return layer.output
+
+    def chosen(self, node: OnnxNode, source: TensorSpec, channels: NDArray[np.int64]) -> TensorSpec:
+        """Append a layer that copies some channels of a tensor, each as often as it is named; return the copy."""
+        shape = (source.height, source.width, len(channels))
+        if broken := excess(shape, "activation"):
+            node.refuse(broken)
+        self.count(node, math.prod(shape))
+        name = self._free_name(node)
+        output = TensorSpec.of_shape(name, shape, source.scale, source.zero_point)
+        self._enter(node, selecting_layer(name, source, output, channels), "")
+        return output
 
     def concatenate(self, node: OnnxNode, sources: list[TensorSpec], target: Target) -> TensorSpec:
         """Let a tensor consist of the channels of others, which are copied where need be."""
@@ -384,7 +396,7 @@ class OnnxLowering:
         """Clamp an integer activation: by the layer before where only this node reads it."""
         layer = self.layers.get(value.spec.name)
         name = node.inputs[0]
-        if layer is None or self.origins[layer.name] != name or self.readers.count(name) != 1:
+        if layer is None or self.origins.get(layer.name) != name or self.readers.count(name) != 1:
             target = Target(
                 tensor=node.outputs[0], quantization=value.quantization, clamp=(low, high)
             )
@@ -401,7 +413,7 @@ class OnnxLowering:
     def takes_over(self, value: Function) -> bool:
         """Whether a function's input serves nothing else, so that its layer may give the function."""
         name = value.source.spec.name
-        if name not in self.layers:
+        if name not in self.layers or name not in self.origins:
             return False
         return self.readers.only_for(self.origins[name], value.tensor, value.members)
 

@@ -1,12 +1,19 @@
 """Lowering of ONNX operators with weights: convolutions and matrix products."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.importers.kernels import (
+    GroupForm,
+    block_diagonal,
+    choose_form,
+    excessive_kernel,
+    spread_taps,
+)
 from sim.importers.onnx.affine import per_channel, rounded_bias
 from sim.importers.onnx.axes import as_node, sides, steps
 from sim.importers.onnx.lowering import SPREAD, OnnxLowering, lowers
@@ -65,14 +72,10 @@ def window_padding(
     stride: tuple[int, int],
     rank: int,
 ) -> Padding:
-    """Padding that a node's attributes ask for on an input of ``size``; dilation is refused.
+    """Padding that a node's attributes ask for on an input of ``size``.
 
-    ``rank`` is how many axes the node's own input has.
+    ``kernel`` has what lies between its taps; ``rank`` is how many axes the node's own input has.
     """
-    dilations = steps(node, "dilations", rank)
-    if dilations != (1, 1):
-        rule = f"dilations must be {[1] * (rank - 2)}"
-        node.refuse(f"{rule}, not {list(dilations)[4 - rank :]}")
     if min(stride) < 1 or min(kernel) < 1:
         node.refuse(f"kernel and strides must be at least 1, not {kernel} and {stride}")
     choice = node.text("auto_pad", "NOTSET")
@@ -196,11 +199,16 @@ def _bias(
     return bias.astype(np.int32)
 
 
+_FILTERED = (
+    "`conv`, `depthwise`, their kernels with zeros between taps if dilated; other groups what takes the fewest multiplications of: one "
+    "`conv` with zeros between groups, a `depthwise` of repeated channels, or a `conv` of each of several ranges of channels"
+)
+
+
 @lowers(
     "Conv",
-    becomes="`conv`, `depthwise`; a Pad before it becomes its padding",
-    conditions="between DequantizeLinear and QuantizeLinear; one or two dimensions; group 1, or as many "
-    "as input and output channels; not: dilation",
+    becomes=_FILTERED + "; a Pad before it becomes its padding",
+    conditions="between DequantizeLinear and QuantizeLinear; one or two dimensions; not: auto_pad SAME with dilations",
 )
 def _conv(lowering: OnnxLowering, node: OnnxNode) -> Value:
     source = lowering.real_activation(node, padded=True)
@@ -211,9 +219,8 @@ def _conv(lowering: OnnxLowering, node: OnnxNode) -> Value:
 
 @lowers(
     "QLinearConv",
-    becomes="`conv`, `depthwise`",
-    conditions="one or two dimensions; group 1, or as many as input and output channels; "
-    "not: dilation",
+    becomes=_FILTERED,
+    conditions="one or two dimensions; not: auto_pad SAME with dilations",
 )
 def _qlinear_conv(lowering: OnnxLowering, node: OnnxNode) -> Value:
     source = lowering.integer(node, 0, lowering.quantization(node, 1, 2, "uint8"))
@@ -243,38 +250,54 @@ def _convolution(
         weights = weights[:, :, None]
     spec, before = source.spec, source.padding
     channels, depth = weights.shape[:2]
-    kernel = (weights.shape[2], weights.shape[3])
     group = node.integer("group", 1)
-    if group == 1 and depth == spec.channels:
-        kind, arranged = LayerKind.CONV, weights.transpose(0, 2, 3, 1)
-    elif group == spec.channels == channels and depth == 1:
-        kind, arranged = LayerKind.DEPTHWISE, weights[:, 0].transpose(1, 2, 0)
-    elif group in (1, spec.channels):
-        rule = f"weights must be for {spec.channels} input channels in groups of {group}"
-        node.refuse(f"{rule} and a depth multiplier of 1, not of shape {weights.shape}")
-    else:
-        node.refuse(f"group must be 1 or the {spec.channels} input channels, not {group}")
+    if group < 1 or depth * group != spec.channels or channels % group:
+        rule = f"weights must be for {spec.channels} input channels in {group} groups"
+        node.refuse(f"{rule}, not of shape {weights.shape}")
+    dilation = steps(node, "dilations", rank)
+    if min(dilation) < 1:
+        node.refuse(f"dilations must be at least 1, not {dilation}")
+    if dilation != (1, 1) and (choice := node.text("auto_pad", "")).startswith("SAME"):
+        node.refuse(
+            f"auto_pad must not be {choice} with dilations: onnxruntime does not compute it"
+        )
+    if broken := excessive_kernel(weights.shape[2:], dilation, channels * depth):
+        node.refuse(broken)
+    weights = spread_taps(weights, dilation, 2)
+    arranged = weights.transpose(0, 2, 3, 1)
+    kernel = (weights.shape[2], weights.shape[3])
     height, width = source.shape[2:]
     stride = steps(node, "strides", rank)
     padding = before + window_padding(node, (height, width), kernel, stride, rank)
     size = window_output(node, spec, padding, kernel, stride)
+    window: dict[str, Any] = {"kernel": kernel, "stride": stride, "padding": padding}
+    pixels = (spec.height * spec.width, math.prod(size))
+    grouping = choose_form((spec.channels, channels), group, math.prod(kernel), pixels)
 
     def deferred(made: Filters) -> Deferred:
-        signs = made.signs if kind is LayerKind.DEPTHWISE else made.signs[:, None, None, None]
+        signed = np.ascontiguousarray(arranged * made.signs[:, None, None, None])
 
         def emit(target: Target) -> TensorSpec:
-            return lowering.emit(
-                node,
-                kind,
-                (spec,),
-                (*size, channels),
-                target,
-                kernel=kernel,
-                stride=stride,
-                padding=padding,
-                weights=np.ascontiguousarray(arranged * signs),
-                bias=made.bias,
+            parameters = {
+                "bias": made.bias,
                 **_multipliers(lowering, node, source, target, weights, made),
+            }
+            if grouping.form is GroupForm.RANGES:
+                return _of_ranges(
+                    lowering, node, spec, target, signed, group // grouping.ranges,
+                    {"size": size, **window}, parameters,
+                )  # fmt: skip
+            read, filters, kind = spec, signed, LayerKind.DEPTHWISE
+            if grouping.form is GroupForm.REPEATED:
+                repeated = np.repeat(np.arange(spec.channels), channels // group)
+                read = lowering.chosen(node, spec, repeated)
+            elif grouping.form is not GroupForm.DEPTHWISE:
+                kind, filters = LayerKind.CONV, block_diagonal(signed, group)
+            if kind is LayerKind.DEPTHWISE:
+                filters = np.ascontiguousarray(filters[..., 0].transpose(1, 2, 0))
+            shape = (*size, channels)
+            return lowering.emit(
+                node, kind, (read,), shape, target, weights=filters, **parameters, **window
             )
 
         def scaled(gain: NDArray[np.float64], offset: NDArray[np.float64]) -> Deferred:
@@ -285,6 +308,35 @@ def _convolution(
         return as_node(rank, result)
 
     return deferred(Filters(scales=scales, bias=bias, signs=np.ones(channels, np.int8)))
+
+
+def _of_ranges(
+    lowering: OnnxLowering,
+    node: OnnxNode,
+    spec: TensorSpec,
+    target: Target,
+    weights: NDArray[np.int8],
+    groups: int,
+    window: dict[str, Any],
+    parameters: dict[str, Any],
+) -> TensorSpec:
+    """Convolve ranges of channels apart, of ``groups`` groups each; concatenate the results."""
+    channels, depth = weights.shape[0], groups * weights.shape[3]
+    ranges = spec.channels // depth
+    own = channels // ranges
+    parts, (height, width) = [], window.pop("size")
+    for place in range(ranges):
+        picked = lowering.chosen(node, spec, np.arange(place * depth, (place + 1) * depth))
+        ends = slice(place * own, (place + 1) * own)
+        filters = block_diagonal(weights[ends], groups)
+        fields = {name: values[ends] for name, values in parameters.items()}
+        parts.append(
+            lowering.emit(
+                node, LayerKind.CONV, (picked,), (height, width, own), replace(target, tensor=""),
+                weights=filters, **fields, **window,
+            )
+        )  # fmt: skip
+    return lowering.concatenate(node, parts, target)
 
 
 _MATRIX = "`fully_connected`; its weights in the order in which the input lies in memory"

@@ -51,7 +51,8 @@ def read_program(program: ExportedProgram, *, name: str) -> FloatNetwork:
     ===================================  ==========================================================
     module                               layer
     ===================================  ==========================================================
-    ``Conv2d``, groups 1 or C            ``conv``, ``depthwise``; zero padding around it on any side
+    ``Conv2d``                           ``conv``, ``depthwise``; zero padding around it on any side
+    ``Conv2d``, other groups             a ``conv`` with zeros, or a ``depthwise`` of repeated channels
     ``Conv1d``, pools of signals         those of an image of height 1
     ``BatchNorm2d``, ``BatchNorm1d``     folded into the layer before, else a 1×1 ``depthwise``
     ``ReLU``, ``ReLU6``, ``Hardtanh``,   the clamp of the layer before, else of a 1×1 ``max_pool``
@@ -59,8 +60,8 @@ def read_program(program: ExportedProgram, *, name: str) -> FloatNetwork:
     ``Linear``                           ``fully_connected``
     ``+``, ``torch.add``                 ``add`` of two tensors of one shape
     ``AdaptiveAvgPool2d(1)``, ``mean``   ``mean``
-    ``AvgPool2d``, ``AdaptiveAvgPool2d`` ``average_pool``, without padding
-    ``MaxPool2d``                        ``max_pool``
+    ``AvgPool2d``, ``AdaptiveAvgPool2d`` ``average_pool``; a ``depthwise`` if padding is counted
+    ``MaxPool2d``, ``AdaptiveMaxPool2d`` ``max_pool``
     ``Sigmoid``, ``Tanh``, ``SiLU``,     a function: an activation table behind the layer before, else behind a
     ``Hardswish``, ``GELU``, ...         1×1 ``max_pool``
     ``Softmax``, ``LogSoftmax``,         none: at the end of the module the host computes them

@@ -15,7 +15,15 @@ from sim.importers.host import (
     Reshape,
 )
 from sim.importers.limits import excess
-from sim.importers.tflite import activations, arithmetic, elementwise, parts, pooling, windows
+from sim.importers.tflite import (
+    activations,
+    arithmetic,
+    batches,
+    elementwise,
+    parts,
+    pooling,
+    windows,
+)
 from sim.importers.tflite.host_steps import HOST_OPERATORS, host_step
 from sim.importers.tflite.lowering import OPERATORS, Lowering, image_shape
 from sim.importers.tflite.model import TfliteModel, TfliteOperator
@@ -25,7 +33,7 @@ from sim.spec.archives import read_bytes
 
 __all__ = ["HINTS", "import_tflite", "lower_tflite"]
 
-_TABLES = (activations, arithmetic, elementwise, parts, pooling, windows)
+_TABLES = (activations, arithmetic, batches, elementwise, parts, pooling, windows)
 """Importing them enters their operators into the table."""
 
 _DATA_INPUTS = {"RESHAPE": 1, "SQUEEZE": 1, "EXPAND_DIMS": 1}
@@ -38,11 +46,12 @@ _SEVERAL_OUTPUTS = ("SPLIT", "SPLIT_V")
 
 _INPUT_COUNTS = {
     "ADD": (2, 2), "ARG_MAX": (2, 2), "AVERAGE_POOL_2D": (1, 1),
+    "BATCH_TO_SPACE_ND": (3, 3),
     "CONCATENATION": (1, MOST_PARTS), "CONV_2D": (2, 3),
     "DEPTHWISE_CONV_2D": (2, 3), "DEQUANTIZE": (1, 1), "ELU": (1, 1), "EXPAND_DIMS": (2, 2),
     "FULLY_CONNECTED": (2, 3), "HARD_SWISH": (1, 1), "LEAKY_RELU": (1, 1), "LOGISTIC": (1, 1), "LOG_SOFTMAX": (1, 1), "MAX_POOL_2D": (1, 1),
-    "MEAN": (2, 2), "MUL": (2, 2), "PAD": (2, 2), "PADV2": (3, 3), "PRELU": (2, 2), "QUANTIZE": (1, 1),
-    "RELU": (1, 1), "RELU6": (1, 1), "RELU_N1_TO_1": (1, 1), "RESHAPE": (1, 2), "SLICE": (3, 3),
+    "MAXIMUM": (2, 2), "MEAN": (2, 2), "MINIMUM": (2, 2), "MUL": (2, 2), "PAD": (2, 2), "PADV2": (3, 3), "PRELU": (2, 2), "QUANTIZE": (1, 1),
+    "REDUCE_MAX": (2, 2), "RELU": (1, 1), "RELU6": (1, 1), "RELU_N1_TO_1": (1, 1), "RESHAPE": (1, 2), "SLICE": (3, 3), "SPACE_TO_BATCH_ND": (3, 3),
     "SOFTMAX": (1, 1), "SPLIT": (2, 2), "SPLIT_V": (3, 3), "SQUEEZE": (1, 1), "STRIDED_SLICE": (4, 4),
     "SUB": (2, 2), "TANH": (1, 1), "TRANSPOSE": (2, 2),
 }  # fmt: skip
@@ -50,8 +59,6 @@ _INPUT_COUNTS = {
 
 HINTS = {
     "LOG_SOFTMAX": "must be at the end of the model, where the host computes it",
-    "BATCH_TO_SPACE_ND": "dilated convolutions are not supported",
-    "SPACE_TO_BATCH_ND": "dilated convolutions are not supported",
     "SOFTMAX": "must be at the end of the model, where the host computes it",
     "ARG_MAX": "must be at the end of the model, where the host computes it",
     "DEQUANTIZE": "must be at the end of the model: all of it must be quantized",
@@ -106,7 +113,8 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
     for operator in inner:
         if operator.name not in OPERATORS:
             _refuse_operator(model, operator)
-        OPERATORS[operator.name].lower(lowering, operator)
+        if operator.index not in lowering.lowered:
+            OPERATORS[operator.name].lower(lowering, operator)
     layers = tuple(lowering.layers.values())
     if not layers:
         raise UnsupportedModelError("model must have a layer that the accelerator computes")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.importers.errors import UnsupportedModelError
-from sim.importers.joints import Joints, copying_layer
+from sim.importers.joints import Joints, copying_layer, selecting_layer
 from sim.importers.limits import MOST_WEIGHTS, excess
 from sim.importers.operator_table import OperatorTable
 from sim.importers.quantization import ACTIVATIONS, activation_clamp
@@ -81,6 +81,7 @@ class Lowering:
         self.pending: dict[int, Pending] = {}
         self.origins: dict[str, int] = {}
         self.factors: dict[int, Factor] = {}
+        self.lowered: set[int] = set()
         self._places: dict[int, str] = {}
         self._orders: dict[int, NDArray[np.int32]] = {}
         self._readers: dict[int, list[TfliteOperator]] = {}
@@ -259,6 +260,20 @@ class Lowering:
         self.origins[name] = -1
         return self.specs[name]
 
+    def chosen(
+        self, operator: TfliteOperator, source: TensorSpec, channels: NDArray[np.int64]
+    ) -> TensorSpec:
+        """Append a layer that copies some channels of a tensor, each as often as it is named; return the copy."""
+        name = f"{operator.name.lower()}_{operator.index}_{len(self.layers)}"
+        shape = (source.height, source.width, len(channels))
+        if broken := excess(shape, "activation"):
+            self.model.refuse(operator, broken)
+        output = TensorSpec.of_shape(name, shape, source.scale, source.zero_point)
+        self._enter(operator, selecting_layer(name, source, output, channels))
+        self.specs[name] = output
+        self.origins[name] = -1
+        return output
+
     def concatenate(self, operator: TfliteOperator, sources: list[TensorSpec]) -> None:
         """Let an operator's output consist of the channels of tensors, which are copied where need be."""
         parts: list[TensorSpec] = []
@@ -300,14 +315,16 @@ class Lowering:
         *,
         kind: LayerKind = LayerKind.DEPTHWISE,
         channels: int = 0,
+        shape: Shape | None = None,
         **fields: Any,
     ) -> TensorSpec:
-        """Append a layer of one tap whose output is no tensor of the model; return that output.
+        """Append a layer whose output is no tensor of the model; return that output.
 
-        ``scale`` has the output's scale and zero point, ``channels`` are the source's if not given.
+        ``scale`` has the output's scale and zero point. Its ``shape`` is the source's if not given, but for
+        ``channels`` where those are.
         """
         name = f"{operator.name.lower()}_{operator.index}_{len(self.layers)}"
-        shape = (source.height, source.width, channels or source.channels)
+        shape = shape or (source.height, source.width, channels or source.channels)
         if broken := excess(shape, "activation"):
             self.model.refuse(operator, broken)
         self.specs[name] = TensorSpec.of_shape(name, shape, *scale)

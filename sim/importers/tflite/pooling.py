@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from sim import golden
+from sim.importers.kernels import window_fields, window_steps
 from sim.importers.quantization import mean_multiplier
 from sim.importers.tflite.lowering import Lowering, lowers
-from sim.importers.tflite.model import TfliteOperator
+from sim.importers.tflite.model import TfliteOperator, TfliteTensor
 from sim.importers.tflite.windows import check_output, window_padding
 from sim.spec.network import LayerKind, Padding, TensorSpec
 
@@ -102,6 +103,44 @@ def _average_of_unsigned(
     conditions="over height and width together, axes kept or not; any output scale",
 )
 def _mean(lowering: Lowering, operator: TfliteOperator) -> None:
+    source, tensor, out = _over_image(lowering, operator)
+    channels = source.channels
+    count = source.height * source.width
+    try:
+        multiplier, shift = mean_multiplier(tensor.scale, out.scale, count)
+    except ValueError as error:
+        lowering.model.refuse(operator, str(error))
+    lowering.emit(
+        operator, LayerKind.MEAN, (source,), (1, 1, channels), multiplier=multiplier, shift=shift
+    )
+
+
+@lowers(
+    "REDUCE_MAX",
+    becomes="`max_pool`, several where the image is larger than 7×7",
+    conditions="over height and width together, axes kept or not; input and output quantized alike",
+)
+def _reduce_max(lowering: Lowering, operator: TfliteOperator) -> None:
+    source, tensor, out = _over_image(lowering, operator)
+    if not out.quantized_like(tensor):
+        lowering.model.refuse(operator, "input and output must be quantized alike")
+    steps = window_steps(source.shape[:2]) or [((1, 1), (1, 1))]
+    for place, (kernel, size) in enumerate(steps):
+        shape = (*size, source.channels)
+        fields = window_fields(source.shape[:2], kernel, size)
+        if place == len(steps) - 1:
+            lowering.emit(operator, LayerKind.MAX_POOL, (source,), shape, **fields)
+            return
+        scale = (source.scale, source.zero_point)
+        source = lowering.emit_inner(
+            operator, source, scale, kind=LayerKind.MAX_POOL, shape=shape, **fields
+        )
+
+
+def _over_image(
+    lowering: Lowering, operator: TfliteOperator
+) -> tuple[TensorSpec, TfliteTensor, TfliteTensor]:
+    """Source, input and output of a reduction over height and width; other axes are refused."""
     source = lowering.source(operator)
     tensor, out = lowering.tensor(operator, 0), lowering.output(operator)
     given = lowering.constant(operator, 1, "int32").reshape(-1).tolist()
@@ -116,11 +155,4 @@ def _mean(lowering: Lowering, operator: TfliteOperator) -> None:
         lowering.model.refuse(operator, f"must be over height and width, not over axes {given}")
     if math.prod(out.shape) != channels or out.shape[-1] != channels:
         lowering.model.refuse(operator, f"output must have {channels} values, not {out.shape}")
-    count = source.height * source.width
-    try:
-        multiplier, shift = mean_multiplier(tensor.scale, out.scale, count)
-    except ValueError as error:
-        lowering.model.refuse(operator, str(error))
-    lowering.emit(
-        operator, LayerKind.MEAN, (source,), (1, 1, channels), multiplier=multiplier, shift=shift
-    )
+    return source, tensor, out

@@ -87,16 +87,21 @@ _OPTIONS["MAX_POOL_2D"] = _OPTIONS["AVERAGE_POOL_2D"]
 
 _UNREAD_OPTIONS = {
     "ARG_MAX": "ArgMaxOptions",
+    "BATCH_TO_SPACE_ND": "BatchToSpaceNDOptions",
     "DEQUANTIZE": "DequantizeOptions",
     "EXPAND_DIMS": "ExpandDimsOptions",
     "HARD_SWISH": "HardSwishOptions",
     "LOG_SOFTMAX": "LogSoftmaxOptions",
+    "MAXIMUM": "MaximumMinimumOptions",
     "MEAN": "ReducerOptions",
+    "MINIMUM": "MaximumMinimumOptions",
     "PAD": "PadOptions",
     "PADV2": "PadV2Options",
     "QUANTIZE": "QuantizeOptions",
+    "REDUCE_MAX": "ReducerOptions",
     "RESHAPE": "ReshapeOptions",
     "SLICE": "SliceOptions",
+    "SPACE_TO_BATCH_ND": "SpaceToBatchNDOptions",
     "TRANSPOSE": "TransposeOptions",
 }
 """Options that say nothing which the shapes of the tensors do not; of RELU and its like there are none."""

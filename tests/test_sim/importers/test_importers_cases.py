@@ -39,7 +39,7 @@ REFUSED = {
     "but missing (node Flatten '/Flatten')",
     "onnx_dilations_integer.onnx": "model file {} is not valid ONNX: Mismatched attribute type in "
     "' : dilations'. Expected: 'INTS', actual: 'INT' (node QLinearConv '')",
-    "opcode_maximum_read_as_add.tflite": "operator 1 MAXIMUM (tensor 'y'): is not supported; ",
+    "opcode_maximum_read_as_add.tflite": "operator 1 MAXIMUM (tensor 'y'): must be of an activation and a constant",
     "tflite_self_loop_hang.tflite": "operator 8 SOFTMAX (tensor 'StatefulPartitionedCall_1:0'): reads "
     "tensor 'StatefulPartitionedCall_1:0' before it is computed",
     "tflite_transposeconv_blames_shape.tflite": "operator 3 TRANSPOSE_CONV (tensor "

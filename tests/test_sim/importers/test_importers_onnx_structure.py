@@ -205,7 +205,15 @@ def test_is_refused(change: Callable[[onnx.ModelProto], None], line: str) -> Non
 
 
 ATTRIBUTES = {
-    "AveragePool": ("auto_pad", "ceil_mode", "kernel_shape", "pads", "strides", "dilations"),
+    "AveragePool": (
+        "auto_pad",
+        "ceil_mode",
+        "count_include_pad",
+        "kernel_shape",
+        "pads",
+        "strides",
+        "dilations",
+    ),
     "ArgMax": ("axis", "keepdims", "select_last_index"),
     "BatchNormalization": ("epsilon", "training_mode"),
     "Celu": ("alpha",),
@@ -229,6 +237,7 @@ ATTRIBUTES = {
     "QLinearLeakyRelu": ("alpha",),
     "QLinearSoftmax": ("axis", "opset"),
     "QuantizeLinear": ("block_size", "output_dtype"),
+    "ReduceMax": ("axes", "keepdims"),
     "ReduceMean": ("axes", "keepdims"),
     "Reshape": ("allowzero",),
     "Shape": ("start", "end"),
@@ -316,11 +325,11 @@ def test_every_operator_with_attributes_is_tried() -> None:
     assert ATTRIBUTES.keys() == {
         "AveragePool", "ArgMax", "BatchNormalization", "Celu", "Clip", "Concat", "Conv", "DequantizeLinear", "Elu", "Flatten",
         "Gemm", "HardSigmoid", "LeakyRelu", "LogSoftmax", "MaxPool", "Pad", "QGemm", "QLinearAveragePool", "QLinearConcat",
-        "QLinearConv", "QLinearGlobalAveragePool", "QLinearLeakyRelu", "QLinearSoftmax", "QuantizeLinear", "ReduceMean", "Reshape", "Shape", "Slice", "Softmax",
+        "QLinearConv", "QLinearGlobalAveragePool", "QLinearLeakyRelu", "QLinearSoftmax", "QuantizeLinear", "ReduceMax", "ReduceMean", "Reshape", "Shape", "Slice", "Softmax",
         "Split", "Squeeze", "Transpose", "Unsqueeze",
     }  # fmt: skip
     assert ONNX_OPERATORS.keys() - ATTRIBUTES.keys() == {
-        "Add", "Cast", "Div", "Dropout", "Gather", "GlobalAveragePool", "HardSwish", "Identity", "MatMul",
+        "Add", "Cast", "Div", "Dropout", "Gather", "GlobalAveragePool", "GlobalMaxPool", "HardSwish", "Identity", "MatMul",
         "Max", "Min", "Mod", "Mul", "Neg", "PRelu", "QLinearAdd", "QLinearMatMul", "QLinearMul", "QLinearSigmoid", "ReduceProd", "Relu",
         "Sigmoid", "Sub", "Tanh",
     }  # fmt: skip
