@@ -301,7 +301,7 @@ class OnnxLowering:
         return name
 
     def _enter(self, node: OnnxNode, layer: Layer, tensor: str) -> None:
-        """Append a layer that computes a tensor of the model. Without a name it is a step towards one."""
+        """Append a layer; ``tensor`` is the model's tensor that it computes, empty where there is none."""
         self.layers[layer.name] = layer
         self.joints.note_layer(layer)
         self._weights += layer.weights.size
