@@ -1,17 +1,28 @@
-"""Random int8 models for TensorFlow Lite with convolutions that become others: dilated, grouped, multiplied."""
+"""Random int8 models for TensorFlow Lite with convolutions that become others, and images that are put together."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from testbench.cases.tflite_models import RandomModel
+from testbench.cases.tflite_mosaics import (
+    MOSAICS,
+    bordered,
+    interpolated,
+    joined_pixels,
+    nearest,
+    transposed,
+)
 from testbench.cases.tflite_tensors import MOST_VALUES, Activation, TensorDraw
 
 __all__ = ["CONVOLUTIONS", "convolution_model"]
 
+_LARGER = (nearest, interpolated, transposed, bordered, joined_pixels)
+
 CONVOLUTIONS = (
-    "BATCH_TO_SPACE_ND", "CONV_2D", "DEPTHWISE_CONV_2D", "MAXIMUM", "MINIMUM", "PAD", "REDUCE_MAX", "SPACE_TO_BATCH_ND",
+    *MOSAICS, "BATCH_TO_SPACE_ND", "CONV_2D", "DEPTHWISE_CONV_2D", "MAXIMUM", "MINIMUM", "PAD", "REDUCE_MAX", "SPACE_TO_BATCH_ND",
 )  # fmt: skip
 """Operators that are drawn."""
 
@@ -49,6 +60,7 @@ class _Draw(TensorDraw):
         first = current = self.activation((1, *(int(n) for n in size), channels))
         kinds: tuple[Callable[[Activation], Activation | None], ...] = (
             self.conv, self.depthwise, *[self.grouped] * 2, *[self.multiplied] * 2, *[self.batches] * 2, self.bounded,
+            *(partial(draw, self) for draw in _LARGER),
         )  # fmt: skip
         wanted, made = int(rng.integers(1, _MOST_LAYERS + 1)), 0
         if wide:

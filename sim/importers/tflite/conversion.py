@@ -22,6 +22,7 @@ from sim.importers.tflite import (
     elementwise,
     parts,
     pooling,
+    resizing,
     windows,
 )
 from sim.importers.tflite.host_steps import HOST_OPERATORS, host_step
@@ -33,7 +34,7 @@ from sim.spec.archives import read_bytes
 
 __all__ = ["HINTS", "import_tflite", "lower_tflite"]
 
-_TABLES = (activations, arithmetic, batches, elementwise, parts, pooling, windows)
+_TABLES = (activations, arithmetic, batches, elementwise, parts, pooling, resizing, windows)
 """Importing them enters their operators into the table."""
 
 _DATA_INPUTS = {"RESHAPE": 1, "SQUEEZE": 1, "EXPAND_DIMS": 1}
@@ -51,9 +52,10 @@ _INPUT_COUNTS = {
     "DEPTHWISE_CONV_2D": (2, 3), "DEQUANTIZE": (1, 1), "ELU": (1, 1), "EXPAND_DIMS": (2, 2),
     "FULLY_CONNECTED": (2, 3), "HARD_SWISH": (1, 1), "LEAKY_RELU": (1, 1), "LOGISTIC": (1, 1), "LOG_SOFTMAX": (1, 1), "MAX_POOL_2D": (1, 1),
     "MAXIMUM": (2, 2), "MEAN": (2, 2), "MINIMUM": (2, 2), "MUL": (2, 2), "PAD": (2, 2), "PADV2": (3, 3), "PRELU": (2, 2), "QUANTIZE": (1, 1),
-    "REDUCE_MAX": (2, 2), "RELU": (1, 1), "RELU6": (1, 1), "RELU_N1_TO_1": (1, 1), "RESHAPE": (1, 2), "SLICE": (3, 3), "SPACE_TO_BATCH_ND": (3, 3),
+    "REDUCE_MAX": (2, 2), "RELU": (1, 1), "RELU6": (1, 1), "RELU_N1_TO_1": (1, 1), "RESHAPE": (1, 2),
+    "RESIZE_BILINEAR": (2, 2), "RESIZE_NEAREST_NEIGHBOR": (2, 2), "SLICE": (3, 3), "SPACE_TO_BATCH_ND": (3, 3),
     "SOFTMAX": (1, 1), "SPLIT": (2, 2), "SPLIT_V": (3, 3), "SQUEEZE": (1, 1), "STRIDED_SLICE": (4, 4),
-    "SUB": (2, 2), "TANH": (1, 1), "TRANSPOSE": (2, 2),
+    "SUB": (2, 2), "TANH": (1, 1), "TRANSPOSE": (2, 2), "TRANSPOSE_CONV": (3, 4),
 }  # fmt: skip
 """Fewest and most inputs of an operator."""
 

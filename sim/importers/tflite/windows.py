@@ -18,7 +18,7 @@ from sim.importers.tflite.lowering import Lowering, lowers
 from sim.importers.tflite.model import TfliteOperator, TfliteTensor
 from sim.spec.network import LayerKind, Padding, TensorSpec
 
-__all__ = ["check_output", "window_padding"]
+__all__ = ["check_output", "constant_weights", "window_padding"]
 
 _SAME, _VALID = 0, 1
 
@@ -71,10 +71,10 @@ def _dilated(
     return spread_taps(weights, dilation, 1)
 
 
-def _weights(
+def constant_weights(
     lowering: Lowering, operator: TfliteOperator, rank: int, axis: int
 ) -> tuple[TfliteTensor, NDArray[np.int8]]:
-    """Weights, of which ``axis`` counts output channels."""
+    """Weights of an operator, of which ``axis`` counts output channels."""
     data = lowering.constant(operator, 1, "int8")
     tensor = lowering.tensor(operator, 1)
     refuse = lowering.model.refuse
@@ -129,7 +129,7 @@ _GROUPED = (
 )
 def _conv(lowering: Lowering, operator: TfliteOperator) -> None:
     source, padding = lowering.image(operator)
-    tensor, weights = _weights(lowering, operator, 4, 0)
+    tensor, weights = constant_weights(lowering, operator, 4, 0)
     channels, depth = weights.shape[0], weights.shape[3]
     if source.channels % depth or channels % (source.channels // depth):
         rule = f"weights must be for the input's {source.channels} channels or for groups of them"
@@ -147,7 +147,7 @@ def _conv(lowering: Lowering, operator: TfliteOperator) -> None:
 )
 def _depthwise(lowering: Lowering, operator: TfliteOperator) -> None:
     source, padding = lowering.image(operator)
-    tensor, weights = _weights(lowering, operator, 4, 3)
+    tensor, weights = constant_weights(lowering, operator, 4, 3)
     channels = weights.shape[3]
     if weights.shape[0] != 1:
         lowering.model.refuse(operator, f"weights must have shape (1, …), not {weights.shape}")
@@ -231,7 +231,7 @@ def _windowed(
 )
 def _fully_connected(lowering: Lowering, operator: TfliteOperator) -> None:
     source, order = lowering.ordered(operator)
-    tensor, weights = _weights(lowering, operator, 2, 0)
+    tensor, weights = constant_weights(lowering, operator, 2, 0)
     if operator.options["WeightsFormat"] != 0:
         lowering.model.refuse(operator, "weights must be in the default format")
     channels, depth = weights.shape
