@@ -91,10 +91,11 @@ def interpolating_parts(size: int, factor: int, *, centred: bool) -> list[AxisPa
     parts = [AxisPart(count=size, begin=0, step=factor, times=factor, taps=(1,))]
     if size == 1 or factor == 1:
         return parts
-    whole = 2 * factor if centred else factor
-    for place in range(0 if centred else 1, factor):
-        part = 2 * place + 1 if centred else place
-        begin = factor // 2 + place if centred else place
+    between = centred and factor % 2 == 0  # no middle of a pixel is that of one in the input
+    whole = 2 * factor if between else factor
+    for place in range(0 if between else 1, factor):
+        part = 2 * place + 1 if between else place
+        begin = place + (factor // 2 if centred else 0)
         taps = (whole - part, part)
         parts.append(AxisPart(count=size - 1, begin=begin, step=factor, taps=taps, divisor=whole))
     return parts

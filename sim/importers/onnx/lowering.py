@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.importers.host import TO_INT8, Reshape, Transpose
-from sim.importers.joints import Joints, copying_layer, selecting_layer
+from sim.importers.joints import Joints, copying_layer
 from sim.importers.limits import MOST_WEIGHTS, excess
 from sim.importers.onnx.axes import as_image
 from sim.importers.onnx.model import OnnxModel, OnnxNode
@@ -273,7 +273,7 @@ class OnnxLowering:
                 spec if self.joints.is_dense(spec.name) else self._copied(node, spec, dense=True)
                 for spec in inputs
             )
-        name = self._free_name(node, name)
+        name = self.free_name(node, name)
         if broken := excess(shape, "activation"):
             node.refuse(broken)
         self.count(node, math.prod(shape))
@@ -289,10 +289,10 @@ class OnnxLowering:
             )
         except ValueError as error:
             node.refuse(str(error))
-        self._enter(node, layer, target.tensor)
+        self.enter(node, layer, target.tensor)
         return spec
 
-    def _free_name(self, node: OnnxNode, name: str = "") -> str:
+    def free_name(self, node: OnnxNode, name: str = "") -> str:
         """A name that no tensor has yet, the node's if none is asked for."""
         base = name or f"{node.operator.lower()}_{node.index}"
         name, copies = base, 1
@@ -300,7 +300,7 @@ class OnnxLowering:
             name, copies = f"{base}_{copies + 1}", copies + 1
         return name
 
-    def _enter(self, node: OnnxNode, layer: Layer, tensor: str) -> None:
+    def enter(self, node: OnnxNode, layer: Layer, tensor: str) -> None:
         """Append a layer; ``tensor`` is the model's tensor that it computes, empty where there is none."""
         self.layers[layer.name] = layer
         self.joints.note_layer(layer)
@@ -315,20 +315,9 @@ class OnnxLowering:
     def _copied(self, node: OnnxNode, source: TensorSpec, *, dense: bool) -> TensorSpec:
         """Append a layer that copies a tensor; return the copy."""
         self.count(node, math.prod(source.shape))
-        layer = copying_layer(self._free_name(node), source, dense=dense)
-        self._enter(node, layer, self.origins.get(source.name, source.name))
+        layer = copying_layer(self.free_name(node), source, dense=dense)
+        self.enter(node, layer, self.origins.get(source.name, source.name))
         return layer.output
-
-    def chosen(self, node: OnnxNode, source: TensorSpec, channels: NDArray[np.int64]) -> TensorSpec:
-        """Append a layer that copies some channels of a tensor, each as often as it is named; return the copy."""
-        shape = (source.height, source.width, len(channels))
-        if broken := excess(shape, "activation"):
-            node.refuse(broken)
-        self.count(node, math.prod(shape))
-        name = self._free_name(node)
-        output = TensorSpec.of_shape(name, shape, source.scale, source.zero_point)
-        self._enter(node, selecting_layer(name, source, output, channels), "")
-        return output
 
     def concatenate(self, node: OnnxNode, sources: list[TensorSpec], target: Target) -> TensorSpec:
         """Let a tensor consist of the channels of others, which are copied where need be."""
@@ -341,7 +330,7 @@ class OnnxLowering:
         shape = (*parts[0].shape[:2], sum(part.channels for part in parts))
         self.count(node, math.prod(shape))
         try:
-            spec = target.quantization.tensor(self._free_name(node), shape)
+            spec = target.quantization.tensor(self.free_name(node), shape)
             self.joints.join(parts, spec)
         except ValueError as error:
             node.refuse(str(error))

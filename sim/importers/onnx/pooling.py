@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 
 from sim.importers.kernels import window_fields, window_steps
+from sim.importers.mosaics import averaging_parts, pairs, placed, window_of
 from sim.importers.onnx.axes import as_node, steps
+from sim.importers.onnx.laid import lay
 from sim.importers.onnx.lowering import SPREAD, OnnxLowering, lowers
 from sim.importers.onnx.model import OnnxNode
 from sim.importers.onnx.values import Deferred, Quantized, Target, Value, node_places
@@ -39,16 +41,18 @@ def _reduce_mean(lowering: OnnxLowering, node: OnnxNode) -> Value:
     return _mean(lowering, node, source, keep=_over_image(lowering, node, source))
 
 
-_AVERAGED = "`average_pool`; `mean` if the window is the whole image; a `depthwise` of taps of 1 where its scale changes or pads are counted"
-_COUNTED = "count_include_pad 1 where it has pads"
+_AVERAGED = (
+    "`average_pool`; `mean` if the window is the whole image; a `depthwise` of taps of 1 where its scale changes or pads are counted; "
+    "where pads are not, one for each number of rows and columns in the image, whose pixels are stored one over the other"
+)
 
 
-@lowers("AveragePool", becomes=_AVERAGED, conditions=f"{_REAL}; {_COUNTED}")
+@lowers("AveragePool", becomes=_AVERAGED, conditions=_REAL)
 def _average_pool(lowering: OnnxLowering, node: OnnxNode) -> Value:
     return _windowed_average(lowering, node, _real(lowering, node))
 
 
-@lowers("QLinearAveragePool", becomes=_AVERAGED, conditions=f"{_COUNTED}; channels_last 0")
+@lowers("QLinearAveragePool", becomes=_AVERAGED, conditions="channels_last 0")
 def _qlinear_average_pool(lowering: OnnxLowering, node: OnnxNode) -> Value:
     if node.integer("channels_last", 0):
         node.refuse("channels_last must be 0")
@@ -84,6 +88,54 @@ def _max_pool(lowering: OnnxLowering, node: OnnxNode) -> Value:
         real=source.real,
     )
     return as_node(rank, result)
+
+
+def _average_over_border(
+    lowering: OnnxLowering,
+    node: OnnxNode,
+    source: Quantized,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    padding: Padding,
+    size: tuple[int, int],
+    rank: int,
+) -> Deferred:
+    """Average what of each window is in the image: a layer for each number of its rows and columns."""
+    spec, channels = source.spec, source.spec.channels
+    if (
+        max(padding.top, padding.bottom) >= kernel[0]
+        or max(padding.left, padding.right) >= kernel[1]
+    ):
+        node.refuse(f"pads must be smaller than the kernel {kernel}")
+    rows, columns = (
+        averaging_parts(whole, taps, step, before, windows)
+        for whole, taps, step, before, windows in zip(
+            spec.shape, kernel, stride, (padding.top, padding.left), size, strict=False
+        )
+    )
+    made = pairs(rows, columns)
+
+    def emit(target: Target) -> TensorSpec:
+        parts = []
+        for down, right in made:
+            count = down.divisor * right.divisor
+            real = source.quantization.scale / (target.quantization.scale * np.float32(count))
+            weights = np.outer(down.taps, right.taps)
+            sums = np.full(channels, math.prod(kernel) * SPREAD)
+            parts.append(
+                lowering.emit(
+                    node, LayerKind.DEPTHWISE, (spec,), (down.count, right.count, channels),
+                    Target(tensor="", quantization=target.quantization, clamp=target.clamp),
+                    weights=np.repeat(weights[:, :, None], channels, axis=2).astype(np.int8),
+                    bias=np.zeros(channels, np.int32),
+                    **lowering.multipliers(node, np.full(channels, real, np.float32), sums),
+                    **window_of((down, right)),
+                )
+            )  # fmt: skip
+        return lay(lowering, node, parts, [placed(pair) for pair in made], target, size)
+
+    places = node_places(node, *size, channels)
+    return as_node(rank, Deferred(shape=(1, channels, *size), places=places, emit=emit))
 
 
 _LARGEST = "`max_pool`, several where the image is larger than 7×7"
@@ -180,7 +232,7 @@ def _windowed_average(lowering: OnnxLowering, node: OnnxNode, source: Quantized)
     image = lowering.image(node, source)
     kernel, stride, padding, size = _window(node, image, rank)
     if padding != Padding() and not node.integer("count_include_pad", 0):
-        node.refuse("count_include_pad must be 1 where windows reach over the border")
+        return _average_over_border(lowering, node, image, kernel, stride, padding, size, rank)
     if kernel == source.spec.shape[:2] and padding == Padding():
         return _mean(lowering, node, source, keep=True)
     channels = source.spec.channels

@@ -16,12 +16,20 @@ from sim.importers.kernels import (
 )
 from sim.importers.onnx.affine import per_channel, rounded_bias
 from sim.importers.onnx.axes import as_node, sides, steps
+from sim.importers.onnx.laid import chosen
 from sim.importers.onnx.lowering import SPREAD, OnnxLowering, lowers
 from sim.importers.onnx.model import OnnxNode
 from sim.importers.onnx.values import Constant, Deferred, Quantized, Target, Value, node_places
 from sim.spec.network import LayerKind, Padding, TensorSpec
 
-__all__ = ["window_output", "window_padding"]
+__all__ = [
+    "Filters",
+    "bias_of",
+    "dequantized_weights",
+    "weight_multipliers",
+    "window_output",
+    "window_padding",
+]
 
 _BIAS_TOLERANCE = 2.0**-20
 
@@ -135,7 +143,7 @@ def _scales(
     return np.broadcast_to(flat, (channels,)).astype(np.float32)
 
 
-def _real_weights(
+def dequantized_weights(
     lowering: OnnxLowering, node: OnnxNode, axis: int
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Weights and scales that DequantizeLinear gives; ``axis`` counts output channels."""
@@ -171,7 +179,7 @@ def _given_weights(
     return weights, _scales(node, name, scales, data.shape[axis])
 
 
-def _bias(
+def bias_of(
     lowering: OnnxLowering, node: OnnxNode, position: int, scales: NDArray[np.float32]
 ) -> NDArray[np.int32]:
     """Bias in units of ``scales``; a real bias must be quantized so."""
@@ -212,9 +220,11 @@ _FILTERED = (
 )
 def _conv(lowering: OnnxLowering, node: OnnxNode) -> Value:
     source = lowering.real_activation(node, padded=True)
-    weights, scales = _real_weights(lowering, node, 0)
+    weights, scales = dequantized_weights(lowering, node, 0)
     products = source.quantization.scale * scales
-    return _convolution(lowering, node, source, weights, scales, _bias(lowering, node, 2, products))
+    return _convolution(
+        lowering, node, source, weights, scales, bias_of(lowering, node, 2, products)
+    )
 
 
 @lowers(
@@ -225,7 +235,7 @@ def _conv(lowering: OnnxLowering, node: OnnxNode) -> Value:
 def _qlinear_conv(lowering: OnnxLowering, node: OnnxNode) -> Value:
     source = lowering.integer(node, 0, lowering.quantization(node, 1, 2, "uint8"))
     weights, scales = _given_weights(lowering, node, (3, 4, 5), 0)
-    bias = _bias(lowering, node, 8, source.quantization.scale * scales)
+    bias = bias_of(lowering, node, 8, source.quantization.scale * scales)
     result = _convolution(lowering, node, source, weights, scales, bias)
     return lowering.quantize(result, node.outputs[0], lowering.quantization(node, 6, 7, "uint8"))
 
@@ -280,7 +290,7 @@ def _convolution(
         def emit(target: Target) -> TensorSpec:
             parameters = {
                 "bias": made.bias,
-                **_multipliers(lowering, node, source, target, weights, made),
+                **weight_multipliers(lowering, node, source, target, weights, made),
             }
             if grouping.form is GroupForm.RANGES:
                 return _of_ranges(
@@ -290,7 +300,7 @@ def _convolution(
             read, filters, kind = spec, signed, LayerKind.DEPTHWISE
             if grouping.form is GroupForm.REPEATED:
                 repeated = np.repeat(np.arange(spec.channels), channels // group)
-                read = lowering.chosen(node, spec, repeated)
+                read = chosen(lowering, node, spec, repeated)
             elif grouping.form is not GroupForm.DEPTHWISE:
                 kind, filters = LayerKind.CONV, block_diagonal(signed, group)
             if kind is LayerKind.DEPTHWISE:
@@ -326,7 +336,7 @@ def _of_ranges(
     own = channels // ranges
     parts, (height, width) = [], window.pop("size")
     for place in range(ranges):
-        picked = lowering.chosen(node, spec, np.arange(place * depth, (place + 1) * depth))
+        picked = chosen(lowering, node, spec, np.arange(place * depth, (place + 1) * depth))
         ends = slice(place * own, (place + 1) * own)
         filters = block_diagonal(weights[ends], groups)
         fields = {name: values[ends] for name, values in parameters.items()}
@@ -351,8 +361,8 @@ _MATRIX = "`fully_connected`; its weights in the order in which the input lies i
 def _gemm(lowering: OnnxLowering, node: OnnxNode) -> Value:
     source = lowering.real_activation(node)
     transposed = _gemm_attributes(node)
-    weights, scales = _real_weights(lowering, node, 0 if transposed else 1)
-    bias = _bias(lowering, node, 2, source.quantization.scale * scales)
+    weights, scales = dequantized_weights(lowering, node, 0 if transposed else 1)
+    bias = bias_of(lowering, node, 2, source.quantization.scale * scales)
     return _product(lowering, node, source, weights if transposed else weights.T, scales, bias)
 
 
@@ -363,7 +373,7 @@ def _gemm(lowering: OnnxLowering, node: OnnxNode) -> Value:
 )
 def _matmul(lowering: OnnxLowering, node: OnnxNode) -> Value:
     source = lowering.real_activation(node)
-    weights, scales = _real_weights(lowering, node, 1)
+    weights, scales = dequantized_weights(lowering, node, 1)
     bias = np.zeros(len(scales), np.int32)
     return _product(lowering, node, source, weights.T, scales, bias)
 
@@ -373,7 +383,7 @@ def _qgemm(lowering: OnnxLowering, node: OnnxNode) -> Value:
     source = lowering.integer(node, 0, lowering.quantization(node, 1, 2, "uint8"))
     transposed = _gemm_attributes(node)
     weights, scales = _given_weights(lowering, node, (3, 4, 5), 0 if transposed else 1)
-    bias = _bias(lowering, node, 6, source.quantization.scale * scales)
+    bias = bias_of(lowering, node, 6, source.quantization.scale * scales)
     arranged = weights if transposed else weights.T
     result = _product(lowering, node, lowering.padded(node, source), arranged, scales, bias)
     return lowering.quantize(result, node.outputs[0], lowering.quantization(node, 7, 8, "uint8"))
@@ -430,7 +440,7 @@ def _product(
                 kernel=kernel,
                 weights=signed.reshape(channels, *kernel, spec.channels),
                 bias=made.bias,
-                **_multipliers(lowering, node, source, target, weights, made),
+                **weight_multipliers(lowering, node, source, target, weights, made),
             )
 
         def scaled(gain: NDArray[np.float64], offset: NDArray[np.float64]) -> Deferred:
@@ -441,7 +451,7 @@ def _product(
     return deferred(Filters(scales=scales, bias=bias, signs=np.ones(channels, np.int8)))
 
 
-def _multipliers(
+def weight_multipliers(
     lowering: OnnxLowering,
     node: OnnxNode,
     source: Quantized,
