@@ -6,11 +6,13 @@ earlier ones, and the layers of an image are those of its rows with each of thos
 
 from dataclasses import dataclass
 from itertools import product
+from typing import NamedTuple
 
 from sim.spec.network import Padding, PixelPlace
 
 __all__ = [
     "AxisPart",
+    "Window",
     "averaging_parts",
     "interpolating_parts",
     "pairs",
@@ -70,16 +72,22 @@ def placed(pair: Pair) -> PixelPlace:
     )
 
 
-def window_of(pair: Pair) -> dict[str, object]:
+class Window(NamedTuple):
     """Kernel, stride and padding of a layer."""
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: Padding
+
+
+def window_of(pair: Pair) -> Window:
+    """Window of a layer."""
     rows, columns = pair
-    return {
-        "kernel": (len(rows.taps), len(columns.taps)),
-        "stride": (rows.stride, columns.stride),
-        "padding": Padding(
-            top=rows.before, bottom=rows.after, left=columns.before, right=columns.after
-        ),
-    }
+    return Window(
+        (len(rows.taps), len(columns.taps)),
+        (rows.stride, columns.stride),
+        Padding(top=rows.before, bottom=rows.after, left=columns.before, right=columns.after),
+    )
 
 
 def interpolating_parts(size: int, factor: int, *, centred: bool) -> list[AxisPart]:

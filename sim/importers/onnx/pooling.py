@@ -129,7 +129,7 @@ def _average_over_border(
                     weights=np.repeat(weights[:, :, None], channels, axis=2).astype(np.int8),
                     bias=np.zeros(channels, np.int32),
                     **lowering.multipliers(node, np.full(channels, real, np.float32), sums),
-                    **window_of((down, right)),
+                    **window_of((down, right))._asdict(),
                 )
             )  # fmt: skip
         return lay(lowering, node, parts, [placed(pair) for pair in made], target, size)

@@ -184,7 +184,7 @@ def _averaged(
             np.full(channels, real, np.float32),
             np.full(channels, int(weights.sum()) * SPREAD),
         ),
-        **window_of(pair),
+        **window_of(pair)._asdict(),
     )
 
 
@@ -289,5 +289,5 @@ def _taken(
     return lowering.emit(
         node, kind, (spec,), (pair[0].count, pair[1].count, channels),
         Target(tensor="", quantization=target.quantization, clamp=target.clamp),
-        weights=np.ascontiguousarray(filters), **parameters, **window_of(pair),
+        weights=np.ascontiguousarray(filters), **parameters, **window_of(pair)._asdict(),
     )  # fmt: skip

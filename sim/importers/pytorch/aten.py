@@ -9,6 +9,7 @@ from torch.export import ExportedProgram
 from sim.importers.errors import printable
 from sim.importers.pytorch.activations import ACTIVATIONS
 from sim.importers.pytorch.elementwise import ELEMENTWISE
+from sim.importers.pytorch.enlarging import ENLARGING
 from sim.importers.pytorch.float_network import FloatNetwork
 from sim.importers.pytorch.functions import FUNCTIONS
 from sim.importers.pytorch.graph import Graph
@@ -62,6 +63,9 @@ def read_program(program: ExportedProgram, *, name: str) -> FloatNetwork:
     ``AdaptiveAvgPool2d(1)``, ``mean``   ``mean``
     ``AvgPool2d``, ``AdaptiveAvgPool2d`` ``average_pool``; a ``depthwise`` if padding is counted
     ``MaxPool2d``, ``AdaptiveMaxPool2d`` ``max_pool``
+    ``ConvTranspose2d``, ``Upsample``    a ``conv`` or ``depthwise`` for each place between pixels, or a copy,
+                                         whose pixels are stored in turn
+    ``torch.cat``                        copies side by side
     ``Sigmoid``, ``Tanh``, ``SiLU``,     a function: an activation table behind the layer before, else behind a
     ``Hardswish``, ``GELU``, ...         1×1 ``max_pool``
     ``Softmax``, ``LogSoftmax``,         none: at the end of the module the host computes them
@@ -81,5 +85,6 @@ def read_program(program: ExportedProgram, *, name: str) -> FloatNetwork:
             reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
             line = printable(f"program cannot be decomposed: {reason}")
             raise UnsupportedModuleError(line) from error
-    readers = WEIGHTED | POOLS | ELEMENTWISE | VIEWS | FUNCTIONS | QUANTIZED | ACTIVATIONS
+    readers = WEIGHTED | POOLS | ENLARGING | ELEMENTWISE | VIEWS | FUNCTIONS | QUANTIZED
+    readers |= ACTIVATIONS
     return Graph(core, readers).read(name)

@@ -6,6 +6,7 @@ import torch
 from torch import fx
 
 from sim.importers.kernels import window_fields, window_steps
+from sim.importers.pytorch.enlarging import averaged_within
 from sim.importers.pytorch.float_network import FloatLayer
 from sim.importers.pytorch.graph import Graph, Reader, Value
 from sim.importers.pytorch.nodes import (
@@ -41,11 +42,12 @@ def _mean(graph: Graph, node: fx.Node, value: Value) -> Value:
 def _average_pool(graph: Graph, node: fx.Node, value: Value) -> Value:
     given = arguments_of(node)
     own, taps = pair(given["padding"]), pair(given["kernel_size"])
-    if any(own) and not given["count_include_pad"]:
-        rule = "count_include_pad must be True where windows reach over the border"
-        break_rule(node, rule, given["count_include_pad"])
     stride, wide = pair(given["stride"] or taps), widened(value.padding, own)
     divisor = given["divisor_override"] or taps[0] * taps[1]
+    if any(own) and not (given["count_include_pad"] or given["divisor_override"]):
+        graph.unpadded(node, value)
+        shape = _pooled_shape(node, value, taps, stride, wide)
+        return averaged_within(graph, node, value, (taps, stride, own), shape)
     if wide == Padding() and divisor == taps[0] * taps[1]:
         return _average(graph, node, value, taps, stride)
     channels = value.shape[2]

@@ -8,6 +8,7 @@ from torch import Tensor, fx
 
 from sim.importers.kernels import GroupForm, choose_form, effective_kernel, excessive_kernel
 from sim.importers.pytorch.batch_norm import gain_and_offset
+from sim.importers.pytorch.enlarging import transposed
 from sim.importers.pytorch.float_network import FloatLayer
 from sim.importers.pytorch.graph import Graph, Reader, Value
 from sim.importers.pytorch.nodes import (
@@ -29,8 +30,11 @@ def _convolution(graph: Graph, node: fx.Node, value: Value) -> Value:
     given = arguments_of(node)
     groups, weight = given["groups"], graph.constant(node, given["weight"], "weight")
     rank = weight.ndim
-    if given["transposed"] or rank not in (IMAGE - 1, IMAGE):
+    if rank not in (IMAGE - 1, IMAGE):
         refuse(node)
+    if given["transposed"]:
+        graph.unpadded(node, value)
+        return transposed(graph, node, value)
     if rank < IMAGE:  # a signal is an image of height 1
         weight = weight.unsqueeze(2)
     dilation, inputs, outputs = pair(given["dilation"], rank), value.shape[2], weight.shape[0]

@@ -37,8 +37,14 @@ __all__ = ["HINTS", "import_tflite", "lower_tflite"]
 _TABLES = (activations, arithmetic, batches, elementwise, parts, pooling, resizing, windows)
 """Importing them enters their operators into the table."""
 
-_DATA_INPUTS = {"RESHAPE": 1, "SQUEEZE": 1, "EXPAND_DIMS": 1}
-"""Operators of which later inputs only say a shape, which their output has anyway."""
+_ONE = slice(1)
+_DATA_INPUTS = {
+    "RESHAPE": _ONE,
+    "SQUEEZE": _ONE,
+    "EXPAND_DIMS": _ONE,
+    "TRANSPOSE_CONV": slice(1, None),
+}
+"""Inputs of operators of which the others only say a shape, which their output has anyway."""
 
 MOST_PARTS = 1 << 10
 """Most inputs of a concatenation."""
@@ -217,7 +223,7 @@ def _check_order(model: TfliteModel) -> None:
     known = {tensor.index for tensor in model.tensors if tensor.data is not None}
     known.update(model.inputs)
     for operator in model.operators:
-        for index in operator.inputs[: _DATA_INPUTS.get(operator.name)]:
+        for index in _data(operator):
             if index >= 0 and index not in known:
                 name = model.tensors[index].name
                 model.refuse(operator, f"reads tensor {name!r} before it is computed")
@@ -231,12 +237,17 @@ def _live(model: TfliteModel) -> list[TfliteOperator]:
     for operator in reversed(model.operators):
         if wanted.intersection(operator.outputs):
             live.append(operator)
-            wanted.update(operator.inputs[: _DATA_INPUTS.get(operator.name)])
+            wanted.update(_data(operator))
     return live[::-1]
 
 
+def _data(operator: TfliteOperator) -> tuple[int, ...]:
+    """Inputs of an operator that are more than a shape."""
+    return operator.inputs[_DATA_INPUTS.get(operator.name, slice(None))]
+
+
 def _readers(live: list[TfliteOperator], index: int) -> list[TfliteOperator]:
-    return [node for node in live for i in node.inputs[: _DATA_INPUTS.get(node.name)] if i == index]
+    return [node for node in live for i in _data(node) if i == index]
 
 
 def _before(

@@ -108,7 +108,7 @@ def _average_over_border(
                 multiplier=np.full(channels, divide.multiplier, np.int32),
                 shift=np.full(channels, -divide.right, np.int32),
                 clamp=clamp,
-                **window_of((down, right)),
+                **window_of((down, right))._asdict(),
             )
         )
     lay(lowering, operator, parts, [placed(pair) for pair in made], shape)

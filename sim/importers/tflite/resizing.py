@@ -122,7 +122,12 @@ def _averaged(
     scale = (source.scale, source.zero_point)
     shape = (pair[0].count, pair[1].count, source.channels)
     return lowering.emit_inner(
-        operator, source, scale, kind=LayerKind.AVERAGE_POOL, shape=shape, **window_of(pair)
+        operator,
+        source,
+        scale,
+        kind=LayerKind.AVERAGE_POOL,
+        shape=shape,
+        **window_of(pair)._asdict(),
     )
 
 
@@ -148,14 +153,14 @@ def _interpolated(
         bias=np.full(channels, 2 * divisor * source.zero_point, np.int32),
         multiplier=np.full(channels, 1 << 30, np.int32),
         shift=np.full(channels, -bits, np.int32),
-        **window_of(pair),
+        **window_of(pair)._asdict(),
     )
 
 
 @lowers(
     "TRANSPOSE_CONV",
     becomes="a `conv` for each row and column of a stride, whose pixels are stored in turn",
-    conditions="constant output shape; no fused activation",
+    conditions="output shape known when the model was made; no fused activation",
 )
 def _transposed(lowering: Lowering, operator: TfliteOperator) -> None:
     require_signed(lowering, operator)
@@ -170,9 +175,10 @@ def _transposed(lowering: Lowering, operator: TfliteOperator) -> None:
     if min(stride) < 1 or options["Padding"] not in (0, 1) or options["FusedActivationFunction"]:
         refuse(operator, "must have strides of 1 or more, padding SAME or VALID and no activation")
     out = lowering.output(operator)
-    sizes = lowering.constant(operator, 0, "int32").reshape(-1).tolist()
-    if tuple(sizes) != out.shape or len(sizes) != 4 or sizes[3] != channels:
-        rule = f"output must have the given shape {tuple(sizes)} and {channels} channels"
+    given_shape = lowering.tensor(operator, 0).data
+    sizes = out.shape if given_shape is None else tuple(given_shape.reshape(-1).tolist())
+    if sizes != out.shape or len(sizes) != 4 or sizes[3] != channels:
+        rule = f"output must have the given shape {sizes} and {channels} channels"
         refuse(operator, f"{rule}, not {out.shape}")
     given = Padding()
     if options["Padding"] == _SAME:
@@ -213,7 +219,7 @@ def _transposed(lowering: Lowering, operator: TfliteOperator) -> None:
                 bias=bias,
                 multiplier=multiplier,
                 shift=shift,
-                **window_of(pair),
+                **window_of(pair)._asdict(),
             )
         )
     lay(lowering, operator, parts, [placed(pair) for pair in made], (sizes[1], sizes[2], channels))

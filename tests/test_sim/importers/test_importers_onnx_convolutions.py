@@ -121,13 +121,6 @@ def test_an_average_that_counts_its_pads(attributes: dict[str, Any], scale: floa
     assert layer.kind is (LayerKind.AVERAGE_POOL if alike else LayerKind.DEPTHWISE)
 
 
-def test_an_average_over_the_border_is_refused() -> None:
-    graph = Graph()
-    y = graph.node("AveragePool", graph.pair("x", 0.03, 5), kernel_shape=[3, 3], pads=[1] * 4)
-    rule = "count_include_pad must be 1 where windows reach over the border"
-    refused(graph.model(graph.pair(y, 0.03, 5), (1, 4, 8, 7)), WHERE.format("AveragePool") + rule)
-
-
 def test_a_dilated_pool_is_refused() -> None:
     graph = Graph()
     y = graph.node("MaxPool", graph.pair("x", 0.03, 5), kernel_shape=[2, 2], dilations=[2, 1])

@@ -220,6 +220,15 @@ ATTRIBUTES = {
     "Clip": ("min", "max"),
     "Concat": ("axis",),
     "Conv": ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"),
+    "ConvTranspose": (
+        "auto_pad",
+        "dilations",
+        "group",
+        "output_padding",
+        "output_shape",
+        "pads",
+        "strides",
+    ),
     "DequantizeLinear": ("block_size", "axis"),
     "Elu": ("alpha",),
     "Flatten": ("axis",),
@@ -240,6 +249,15 @@ ATTRIBUTES = {
     "ReduceMax": ("axes", "keepdims"),
     "ReduceMean": ("axes", "keepdims"),
     "Reshape": ("allowzero",),
+    "Resize": (
+        "antialias",
+        "axes",
+        "coordinate_transformation_mode",
+        "exclude_outside",
+        "keep_aspect_ratio_policy",
+        "mode",
+        "nearest_mode",
+    ),
     "Shape": ("start", "end"),
     "Slice": ("axes", "ends", "starts"),
     "Softmax": ("axis",),
@@ -247,6 +265,7 @@ ATTRIBUTES = {
     "Squeeze": ("axes",),
     "Transpose": ("perm",),
     "Unsqueeze": ("axes",),
+    "Upsample": ("mode", "scales"),
 }
 VALUES: tuple[Any, ...] = (
     None, 10**28, -(10**28), 1 << 40, -7, 3, 0.5, float("nan"), "x", [], [1], [1] * 3, [1 << 40] * 4,
@@ -299,6 +318,7 @@ def test_attributes_of_any_type_are_read_or_refused(operator: str) -> None:
         "QuantizeLinear": ("image", *pair),
         "DequantizeLinear": ("image", *pair),
         "Conv": ("image", "weights"),
+        "ConvTranspose": ("image", "weights"),
         "Gemm": ("image", "weights"),
         "Reshape": ("image", "shape"),
         "BatchNormalization": ("image", *["ones"] * 4),
@@ -323,10 +343,10 @@ def test_attributes_of_any_type_are_read_or_refused(operator: str) -> None:
 
 def test_every_operator_with_attributes_is_tried() -> None:
     assert ATTRIBUTES.keys() == {
-        "AveragePool", "ArgMax", "BatchNormalization", "Celu", "Clip", "Concat", "Conv", "DequantizeLinear", "Elu", "Flatten",
+        "AveragePool", "ArgMax", "BatchNormalization", "Celu", "Clip", "Concat", "Conv", "ConvTranspose", "DequantizeLinear", "Elu", "Flatten",
         "Gemm", "HardSigmoid", "LeakyRelu", "LogSoftmax", "MaxPool", "Pad", "QGemm", "QLinearAveragePool", "QLinearConcat",
-        "QLinearConv", "QLinearGlobalAveragePool", "QLinearLeakyRelu", "QLinearSoftmax", "QuantizeLinear", "ReduceMax", "ReduceMean", "Reshape", "Shape", "Slice", "Softmax",
-        "Split", "Squeeze", "Transpose", "Unsqueeze",
+        "QLinearConv", "QLinearGlobalAveragePool", "QLinearLeakyRelu", "QLinearSoftmax", "QuantizeLinear", "ReduceMax", "ReduceMean", "Reshape", "Resize", "Shape", "Slice", "Softmax",
+        "Split", "Squeeze", "Transpose", "Unsqueeze", "Upsample",
     }  # fmt: skip
     assert ONNX_OPERATORS.keys() - ATTRIBUTES.keys() == {
         "Add", "Cast", "Div", "Dropout", "Gather", "GlobalAveragePool", "GlobalMaxPool", "HardSwish", "Identity", "MatMul",

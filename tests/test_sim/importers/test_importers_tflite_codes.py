@@ -76,6 +76,19 @@ def operands(
             window = {"Padding": 1, "StrideH": 1, "StrideW": 1} | DILATION
             writer.operator("CONV_2D", [cut, weights(2, 1, 1, 2)], [made], **window)
             return result(**LIKE), [made, block, widths], {}
+        case "RESIZE_BILINEAR" | "RESIZE_NEAREST_NEIGHBOR":
+            options = {"AlignCorners": False, "HalfPixelCenters": True}
+            return (
+                result((1, 8, 12, 2) if name[7] == "N" else (1, 8, 16, 2), **LIKE),
+                [
+                    seen,
+                    numbers(8, 12) if name[7] == "N" else numbers(8, 16),
+                ],
+                options,
+            )
+        case "TRANSPOSE_CONV":
+            ends = [numbers(1, 8, 8, 2), weights(2, 3, 3, 2), seen]
+            return result((1, 8, 8, 2), **OTHER), ends, {"Padding": 0, "StrideH": 2, "StrideW": 2}
         case "REDUCE_MAX":
             return result((1, 2), **LIKE), [seen, numbers(1, 2)], {}
         case "MAXIMUM" | "MINIMUM":
