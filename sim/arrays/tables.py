@@ -79,7 +79,7 @@ class TensorColumn(IntEnum):
     MADE = 6
     """Layer that completes the tensor; -1 of the input."""
     STEP_Y = 7
-    """Of a part of a mosaic: rows from a pixel to the next one there; 0 of other tensors."""
+    """Rows from a pixel to its neighbour in the mosaic that the tensor is a part of; 0 of other tensors."""
     STEP_X = 8
     """Its columns."""
     BEGIN_Y = 9

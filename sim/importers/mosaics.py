@@ -1,7 +1,7 @@
 """Images that are put together from the pixels of several layers: what each layer computes, axis by axis.
 
 A layer reads windows of an image, ``stride`` apart, and its pixels lie ``step`` apart in the whole. Later layers lie over
-earlier ones, and the layers of an image are those of its rows with each of those of its columns.
+earlier layers, and the layers of an image are those of its rows with each of those of its columns.
 """
 
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ class AxisPart:
     before, after : int
         Padding.
     stride : int
-        From a window to the next one.
+        From a window to its neighbour.
     divisor : int
         Sum of the weights that meet pixels.
     """
@@ -94,12 +94,12 @@ def interpolating_parts(size: int, factor: int, *, centred: bool) -> list[AxisPa
     """Rows of an image ``factor`` times as high, with a weighted mean of two rows between them.
 
     ``centred``: pixels are where their middles are, not their first corners. Beyond the outermost rows, these are
-    repeated. Weights are over ``divisor``, a power of two where the factor is one.
+    repeated. Weights are over ``divisor``, which is a power of two if the factor is.
     """
     parts = [AxisPart(count=size, begin=0, step=factor, times=factor, taps=(1,))]
     if size == 1 or factor == 1:
         return parts
-    between = centred and factor % 2 == 0  # no middle of a pixel is that of one in the input
+    between = centred and factor % 2 == 0  # then no pixel's middle is a pixel's middle in the input
     whole = 2 * factor if between else factor
     for place in range(0 if between else 1, factor):
         part = 2 * place + 1 if between else place

@@ -21,7 +21,7 @@ class PixelPlace:
     begin : (int, int)
         Row and column of the first pixel.
     step : (int, int)
-        Rows and columns from a pixel to the next one.
+        Rows and columns from a pixel to its neighbour.
     times : (int, int)
         Rows and columns that each pixel fills, from its place on; at most ``step``.
     """
@@ -39,22 +39,23 @@ class PixelPlace:
 
     def rectangles(self, size: tuple[int, int]) -> list[tuple[slice, slice]]:
         """Rows and columns of the whole that a part of ``size`` fills: a pair for each of the times."""
-        return [
-            tuple(
+        made = []
+        for places in np.ndindex(*self.times):
+            rows, columns = (
                 slice(first + place, first + place + (count - 1) * step + 1, step)
                 for first, place, count, step in zip(
                     self.begin, places, size, self.step, strict=True
                 )
             )
-            for places in np.ndindex(*self.times)
-        ]  # type: ignore[misc]  # of two
+            made.append((rows, columns))
+        return made
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concatenation:
     """A tensor of the channels of others, its parts; nothing is computed. With ``pixels`` it is a mosaic.
 
-    The parts of a mosaic have all of its channels, and some of its pixels. Later parts lie over earlier ones.
+    The parts of a mosaic have all of its channels, and some of its pixels. Later parts lie over earlier parts.
 
     Parameters
     ----------

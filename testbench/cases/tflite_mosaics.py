@@ -1,4 +1,4 @@
-"""Operators of random TensorFlow Lite models whose images layers compute pixel by pixel: larger ones, and averages at borders."""
+"""Operators of random TensorFlow Lite models that become mosaics: larger images, averages at borders."""
 
 import numpy as np
 

@@ -182,7 +182,7 @@ def _pixels_joined(
     target: Target,
     size: tuple[int, int],
 ) -> TensorSpec:
-    """Copies of images, stored one under the other or side by side."""
+    """Copy images, and store them below each other or side by side."""
     parts, places, begin = [], [], 0
     inner = replace(target, tensor="")
     for value in values:

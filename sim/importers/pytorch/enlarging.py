@@ -105,7 +105,7 @@ def _weighed(
 
 
 def transposed(graph: Graph, node: fx.Node, value: Value) -> Value:
-    """Layers of a transposed convolution: one for each remainder of rows and columns by the stride."""
+    """Append a layer for each remainder of a transposed convolution's rows and columns by the stride."""
     given = arguments_of(node)
     weight = graph.constant(node, given["weight"], "weight").double()
     rank, groups = weight.ndim, given["groups"]

@@ -37,11 +37,11 @@ __all__ = ["HINTS", "import_tflite", "lower_tflite"]
 _TABLES = (activations, arithmetic, batches, elementwise, parts, pooling, resizing, windows)
 """Importing them enters their operators into the table."""
 
-_ONE = slice(1)
+_FIRST = slice(1)
 _DATA_INPUTS = {
-    "RESHAPE": _ONE,
-    "SQUEEZE": _ONE,
-    "EXPAND_DIMS": _ONE,
+    "RESHAPE": _FIRST,
+    "SQUEEZE": _FIRST,
+    "EXPAND_DIMS": _FIRST,
     "TRANSPOSE_CONV": slice(1, None),
 }
 """Inputs of operators of which the others only say a shape, which their output has anyway."""

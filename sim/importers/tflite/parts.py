@@ -62,7 +62,7 @@ def _concatenation(lowering: Lowering, operator: TfliteOperator) -> None:
 
 
 def _joined_pixels(lowering: Lowering, operator: TfliteOperator, axis: int) -> None:
-    """Put images one under the other or side by side: each is stored where it lies."""
+    """Put images below each other or side by side: each is stored where it lies."""
     out, refuse = lowering.output(operator), lowering.model.refuse
     parts, places, begin = [], [], 0
     for position, index in enumerate(operator.inputs):

@@ -118,7 +118,7 @@ def _nearest_places(
 def _averaged(
     lowering: Lowering, operator: TfliteOperator, source: TensorSpec, pair: Pair
 ) -> TensorSpec:
-    """Mean of the pixels around a place, or a copy of one."""
+    """Append the layer of means of the pixels around a place."""
     scale = (source.scale, source.zero_point)
     shape = (pair[0].count, pair[1].count, source.channels)
     return lowering.emit_inner(
