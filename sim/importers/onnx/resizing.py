@@ -121,7 +121,11 @@ def _factors(
         data = lowering.constant(node, positions[0])
         scales = data.reshape(-1).tolist() if data.size else None
     if scales is not None:
-        if not isinstance(scales, list) or len(scales) != len(named):
+        if not (
+            isinstance(scales, list)
+            and len(scales) == len(named)
+            and all(isinstance(scale, int | float) for scale in scales)
+        ):
             node.refuse(f"scales must be {len(named)} numbers")
         for axis, scale in zip(named, scales, strict=True):
             wanted[axis] = shape[axis] * float(scale)
@@ -206,9 +210,10 @@ def _transposed(lowering: OnnxLowering, node: OnnxNode) -> Value:
     if group < 1 or weights.shape[0] != spec.channels or spec.channels % group:
         rule = f"weights must be for {spec.channels} input channels in {group} groups"
         node.refuse(f"{rule}, not of shape {weights.shape}")
-    for name in ("output_shape", "auto_pad"):
-        if name in node.attributes and node.attributes[name] not in ([], "NOTSET"):
-            node.refuse(f"{name} must be left out, pads be given")
+    if (choice := node.text("auto_pad", "NOTSET")) != "NOTSET":
+        node.refuse(f"auto_pad must be NOTSET, and pads be given, not {choice}")
+    if wanted := node.optional_integers("output_shape"):
+        node.refuse(f"output_shape must be left out, and pads be given, not {wanted}")
     channels, stride = weights.shape[1] * group, steps(node, "strides", rank)
     dilation = steps(node, "dilations", rank)
     if min(*stride, *dilation) < 1:

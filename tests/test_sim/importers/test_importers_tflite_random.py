@@ -14,7 +14,7 @@ from testbench.cases.tflite_models import draw_imported, import_random, random_m
 from testbench.judges.tflite_oracle import judge
 
 MODELS = 640
-BASIC = ("CONV_2D", "DEPTHWISE_CONV_2D", "PAD")
+BASIC = ("AVERAGE_POOL_2D", "CONCATENATION", "CONV_2D", "DEPTHWISE_CONV_2D", "PAD")
 """Operators of all models."""
 
 PARTS = 8
