@@ -150,7 +150,11 @@ def _graph_fields(network: Network) -> dict[str, Any]:
 
 
 def _joint_fields(joint: Concatenation) -> dict[str, Any]:
-    fields = {"name": joint.name, "parts": list(joint.parts), "output": asdict(joint.output)}
+    fields: dict[str, Any] = {
+        "name": joint.name,
+        "parts": list(joint.parts),
+        "output": asdict(joint.output),
+    }
     if joint.pixels:
         fields["pixels"] = [asdict(place) for place in joint.pixels]
     return fields

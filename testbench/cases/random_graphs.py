@@ -203,11 +203,9 @@ class _Graph:
         if way == "times":
             places = [PixelPlace(step=step, times=step)]
         elif way == "turns":
-            begins = np.ndindex(*step)
-            places = [PixelPlace(begin=(int(y), int(x)), step=step) for y, x in begins]
+            places = [PixelPlace(begin=(y, x), step=step) for y, x in np.ndindex(*step)]
         elif way == "side":
-            begins = np.ndindex(*step)
-            places = [PixelPlace(begin=(int(y) * size[0], int(x) * size[1])) for y, x in begins]
+            places = [PixelPlace(begin=(y * size[0], x * size[1])) for y, x in np.ndindex(*step)]
         else:
             step, begins = (1, 1), rng.integers(0, 3, (int(rng.integers(1, 3)), 2))
             places = [PixelPlace(), *(PixelPlace(begin=(int(y), int(x))) for y, x in begins)]
@@ -231,7 +229,7 @@ class _Graph:
             parts.append(layer.output)
         if way == "over":
             places = [
-                replace(place, begin=tuple(n - k for n, k in zip(size, part.shape, strict=False)))
+                replace(place, begin=(size[0] - part.height, size[1] - part.width))
                 for place, part in zip(places, parts, strict=True)
             ]
         output = replace(parts[0], name=name, height=size[0] * step[0], width=size[1] * step[1])

@@ -179,10 +179,10 @@ class _Draw(TensorDraw):
             "DEPTHWISE_CONV_2D" if depthwise else "CONV_2D",
             cut, self.weights(tuple(filters)), 3 if depthwise else 0, out.shape, (1, 1), _VALID, out, **options,
         )  # fmt: skip
-        whole = self.like(out, (1, *size, channels))
+        joined = self.like(out, (1, *size, channels))
         places = [self.writer.constant(numbers, "int32") for numbers in (block, crops)]
-        self.writer.operator("BATCH_TO_SPACE_ND", [out.index, *places], [whole.index])
-        return whole
+        self.writer.operator("BATCH_TO_SPACE_ND", [out.index, *places], [joined.index])
+        return joined
 
     def bounded(self, source: Activation) -> Activation:
         """The larger or smaller of the activation and a number."""

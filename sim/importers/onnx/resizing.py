@@ -1,5 +1,6 @@
 """Lowering of ONNX operators that enlarge an image: Resize, Upsample, and transposed convolutions."""
 
+from collections.abc import Callable
 from fractions import Fraction
 from math import ceil, floor
 from typing import Any
@@ -148,14 +149,14 @@ def _factors(
 def _nearest_places(node: OnnxNode, size: int, factor: int, way: str, rounding: str) -> list[int]:
     """Row of the input that each row of the output is."""
     half, larger = Fraction(1, 2), size * factor
-    ways = {
+    ways: dict[str, Callable[[int], Fraction]] = {
         "asymmetric": lambda place: Fraction(place, factor),
         "half_pixel": lambda place: (place + half) / factor - half,
         "pytorch_half_pixel": lambda place: (place + half) / factor - half if larger > 1 else Fraction(0),
         "align_corners": lambda place: Fraction(place * (size - 1), max(1, larger - 1)),
         "tf_half_pixel_for_nn": lambda place: (place + half) / factor,
     }  # fmt: skip
-    roundings = {
+    roundings: dict[str, Callable[[Fraction], int]] = {
         "round_prefer_floor": lambda place: ceil(place - half),
         "round_prefer_ceil": lambda place: floor(place + half),
         "floor": floor,
@@ -226,12 +227,13 @@ def _transposed(lowering: OnnxLowering, node: OnnxNode) -> Value:
     arranged = weights.reshape(group, depth, -1, *weights.shape[2:]).transpose(0, 2, 3, 4, 1)
     arranged = np.ascontiguousarray(arranged.reshape(channels, *weights.shape[2:], depth))
     pads, more = sides(node, rank), steps(node, "output_padding", rank, 0)
-    size = tuple(
+    height, width = (
         (whole - 1) * step + taps + beyond - sum(around)
         for whole, step, taps, beyond, around in zip(
             spec.shape, stride, weights.shape[2:], more, ((pads.top, pads.bottom), (pads.left, pads.right)), strict=False
         )
     )  # fmt: skip
+    size = (height, width)
     if min(size) < 1 or min(more) < 0:
         node.refuse(f"output must have rows and columns, not {size}")
     rows, columns = (

@@ -43,16 +43,16 @@ def _space_to_batch(lowering: Lowering, operator: TfliteOperator) -> None:
             rule = f"{name} must be {value} between SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND"
             refuse(convolution, f"{rule}, not {convolution.options[name]}")
     tensors = lowering.model.tensors
-    for ends in (operator, back):
-        if not tensors[ends.inputs[0]].quantized_like(tensors[ends.outputs[0]]):
-            refuse(ends, "input and output must be quantized alike")
+    for moving in (operator, back):
+        if not tensors[moving.inputs[0]].quantized_like(tensors[moving.outputs[0]]):
+            refuse(moving, "input and output must be quantized alike")
     source = lowering.quantized(operator, operator.inputs[0])
     if len(source.shape) != 4:
         refuse(operator, f"input must be an image of four axes, not of shape {source.shape}")
-    for size, sides, step in zip(source.shape[1:3], padded, block, strict=True):
-        if (size + sum(sides)) % step:
+    for size, ends, step in zip(source.shape[1:3], padded, block, strict=True):
+        if (size + sum(ends)) % step:
             rule = f"padded input must be a multiple of the block {block}"
-            refuse(operator, f"{rule}, not {size} and {sides}")
+            refuse(operator, f"{rule}, not {size} and {ends}")
     before = lowering.pending.get(source.index, Pending(source.index, Padding()))
     around = before.padding
     sides = [

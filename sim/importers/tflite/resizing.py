@@ -112,7 +112,8 @@ def _nearest_places(
     offset = np.float32(0.5 if operator.options["HalfPixelCenters"] else 0)
     places = (np.arange(larger, dtype=np.float32) + offset) * scale
     rounded = np.floor(places + np.float32(0.5)) if corners else np.floor(places)
-    return rounded.clip(0, size - 1).astype(np.int64)
+    nearest: NDArray[np.int64] = rounded.clip(0, size - 1).astype(np.int64)
+    return nearest
 
 
 def _averaged(

@@ -182,7 +182,7 @@ def _windowed(
     multiplier, shift = _multipliers(lowering, operator, tensor, channels)
     window: dict[str, Any] = {"kernel": taps, "stride": stride, "padding": padding}
     window["clamp"] = lowering.clamp(operator)
-    parameters: dict[str, NDArray[np.int32]] = {
+    parameters: dict[str, Any] = {
         "bias": _bias(lowering, operator, channels),
         "multiplier": multiplier,
         "shift": shift,

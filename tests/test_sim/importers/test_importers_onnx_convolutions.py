@@ -81,7 +81,7 @@ def test_weights_that_do_not_fit_their_groups_are_refused() -> None:
 
 def test_automatic_borders_of_dilated_kernels_are_refused() -> None:
     graph = Graph()
-    given = {"dilations": [2, 2], "auto_pad": "SAME_UPPER"}
+    given: dict[str, Any] = {"dilations": [2, 2], "auto_pad": "SAME_UPPER"}
     y = convolution(graph, graph.pair("x", 0.03, 5), 0.03, (4, 3, 3, 3), **given)
     rule = "auto_pad must not be SAME_UPPER with dilations: onnxruntime does not compute it"
     refused(graph.model(graph.pair(y, 0.1, 0), (1, 3, 9, 9)), WHERE.format("Conv") + rule)
@@ -99,7 +99,9 @@ def test_a_kernel_beyond_all_measure_is_refused() -> None:
 def test_the_largest_value_of_an_image(operator: str, size: tuple[int, int]) -> None:
     graph = Graph("int8")
     x = graph.pair("x", 0.03, 5)
-    axes = {"axes": [-1, 2], "keepdims": 0} if operator == "ReduceMax" else {}
+    axes: dict[str, Any] = {}
+    if operator == "ReduceMax":
+        axes = {"axes": [-1, 2], "keepdims": 0}
     largest = graph.node(operator, x, **axes)
     imported = check(graph.model(graph.pair(largest, 0.03, 5), (1, 9, *size)), step=0.03, bound=0)
     kinds = [layer.kind for layer in imported.network.layers]

@@ -109,7 +109,8 @@ def test_parts_have_the_scale_of_the_whole() -> None:
         def forward(self, x: Tensor) -> Tensor:
             """Segment an image."""
             y = self.down(x).relu()
-            return self.last(torch.cat([x, self.up(y), self.larger(y)], 1))
+            segmented: Tensor = self.last(torch.cat([x, self.up(y), self.larger(y)], 1))
+            return segmented
 
     torch.manual_seed(5)
     module, images = Decoder(), torch.randn(12, 3, 8, 6)

@@ -104,7 +104,8 @@ def test_paddings_of_space_to_batch_are_those_of_pad_before_it() -> None:
 
 def batched(**changes: Any) -> str:
     """Line of refusal of a dilated convolution written in three operators, with something changed."""
-    writer, given = ModelWriter(), {"block": [2, 2], "paddings": [[1, 1], [1, 1]]}
+    writer = ModelWriter()
+    given: dict[str, Any] = {"block": [2, 2], "paddings": [[1, 1], [1, 1]]}
     given |= {"other": [2, 2], "crops": [[0, 0], [0, 0]], "window": {}, "behind": True} | changes
     kind: dict[str, Any] = {"scales": [0.05], "zero_points": [-7]}
     image = writer.tensor((1, 4, 4, 3), **kind)
@@ -141,7 +142,8 @@ def test_other_uses_of_batches_are_refused(changes: dict[str, Any], line: str) -
 
 
 def bounded(bound: Any, activation: bool = False, **kind: Any) -> str:
-    writer, given = ModelWriter(), {"scales": [0.05], "zero_points": [-7]}
+    writer = ModelWriter()
+    given: dict[str, Any] = {"scales": [0.05], "zero_points": [-7]}
     image, result = (writer.tensor((1, 2, 2, 3), name=name, **given) for name in ("x", "y"))
     other = image if activation else writer.constant(bound, "int8", name="c", **(given | kind))
     writer.operator("MAXIMUM", [image, other], [result])

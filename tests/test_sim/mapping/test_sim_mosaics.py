@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sim.arrays.plan_columns import TensorPlan
-from sim.arrays.schedule_columns import COLUMNS
+from sim.arrays.tables import COLUMNS
 from sim.realizability import attempt
 from sim.spec.descriptor import Queue
 from sim.spec.network import Concatenation

@@ -94,7 +94,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("changes", "line"), WRONG)
 def test_mosaics_that_do_not_fit_are_refused(changes: dict[str, Any], line: str) -> None:
-    given = {"places": SIDE, "height": 6, "width": 2} | changes
+    given: dict[str, Any] = {"places": SIDE, "height": 6, "width": 2} | changes
     with pytest.raises(ValueError, match=f"^{re.escape(line)}$"):
         network(joint(**given), outputs=("m",))
 
