@@ -123,6 +123,28 @@ def test_an_average_that_counts_its_pads(attributes: dict[str, Any], scale: floa
     assert layer.kind is (LayerKind.AVERAGE_POOL if alike else LayerKind.DEPTHWISE)
 
 
+@pytest.mark.parametrize("first", [True, False])
+@pytest.mark.parametrize("operator", ["Max", "Min"])
+@pytest.mark.parametrize("alone", [True, False])
+def test_the_larger_of_an_activation_and_a_number(operator: str, first: bool, alone: bool) -> None:
+    graph = Graph()
+    x = graph.pair("x", 0.03, 5)
+    y = x if alone else convolution(graph, x, 0.03, (4, 3, 3, 3))
+    operands = [y, graph.constant(0.4, np.float32)]
+    bounded = graph.node(operator, *(operands if first else operands[::-1]))
+    imported = check(graph.model(graph.pair(bounded, 0.03, 5), (1, 3, 7, 6)), step=0.03)
+    (layer,) = imported.network.layers
+    assert layer.clamp == ((18, 127) if operator == "Max" else (-128, 18))
+
+
+def test_the_larger_of_two_activations_is_refused() -> None:
+    graph = Graph()
+    x = graph.pair("x", 0.03, 5)
+    y = graph.node("Max", x, graph.pair("x", 0.04, 5))
+    rule = "must be of an activation and one constant number"
+    refused(graph.model(graph.pair(y, 0.03, 5), (1, 3, 7, 6)), WHERE.format("Max") + rule)
+
+
 def test_a_dilated_pool_is_refused() -> None:
     graph = Graph()
     y = graph.node("MaxPool", graph.pair("x", 0.03, 5), kernel_shape=[2, 2], dilations=[2, 1])
