@@ -168,12 +168,22 @@ def add_concatenations(network: Network, values: dict[str, Activations]) -> None
 
 
 def concatenate(joint: Concatenation, parts: list[Activations]) -> Activations:
-    """Put parts side by side; channels of no part are the zero point."""
+    """Put parts side by side, or one over the other in a mosaic; channels of no part are the zero point."""
+    if joint.pixels:
+        return _mosaic(joint, parts)
     starts = joint.starts or np.cumsum([0, *(part.shape[3] for part in parts[:-1])])
     shape = (len(parts[0]), *joint.output.shape)
     out = np.full(shape, joint.output.zero_point, np.int8)
     for start, part in zip(starts, parts, strict=True):
         out[..., start : start + part.shape[3]] = part
+    return out
+
+
+def _mosaic(joint: Concatenation, parts: list[Activations]) -> Activations:
+    out = np.empty((len(parts[0]), *joint.output.shape), np.int8)
+    for place, part in zip(joint.pixels, parts, strict=True):
+        for rows, columns in place.rectangles((part.shape[1], part.shape[2])):
+            out[:, rows, columns] = part
     return out
 
 

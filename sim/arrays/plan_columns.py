@@ -92,6 +92,8 @@ class TensorPlan(IntEnum):
     """Whether the parts of a concatenation lie together in local memory; 0 of other tensors."""
     IMAGE_GROUPS = 16
     """Channel groups from an image's tensor to the next image's in external memory."""
+    PIECES = 17
+    """STOREs of a tile, no fewer than there are: several of a mosaic's part."""
 
 
 class Failure(IntEnum):

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import FIELDS, ExecuteOp
-from sim.spec.network import WINDOW_POOLS, Layer, LayerKind, Network
+from sim.spec.network import WINDOW_POOLS, Layer, LayerKind, Network, PixelPlace
 
 __all__ = [
     "COLUMNS",
@@ -78,6 +78,18 @@ class TensorColumn(IntEnum):
     """First channel group of the tensor there."""
     MADE = 6
     """Layer that completes the tensor; -1 of the input."""
+    STEP_Y = 7
+    """Rows from a pixel to its neighbour in the mosaic that the tensor is a part of; 0 of other tensors."""
+    STEP_X = 8
+    """Its columns."""
+    BEGIN_Y = 9
+    """Row of its first pixel there."""
+    BEGIN_X = 10
+    """Column of its first pixel there."""
+    TIMES_Y = 11
+    """Rows that each of its pixels fills."""
+    TIMES_X = 12
+    """Columns that each fills."""
 
 
 class LayerColumn(IntEnum):
@@ -218,6 +230,8 @@ def _concatenate(table: NDArray[np.int64], network: Network, simd: int) -> None:
         if name in joints:
             joint = joints[name]
             starts = joint.starts or (0,) * len(joint.parts)
+            for part, pixels in zip(joint.parts, joint.pixels, strict=False):
+                _lay_pixels(table[index[part]], pixels)
             row[TensorColumn.MADE] = max(
                 place(part, root, group + start // simd)
                 for part, start in zip(joint.parts, starts, strict=True)
@@ -228,6 +242,13 @@ def _concatenate(table: NDArray[np.int64], network: Network, simd: int) -> None:
     for name in joints:
         if name not in parts:
             place(name, index[name], 0)
+
+
+def _lay_pixels(row: NDArray[np.int64], place: PixelPlace) -> None:
+    """Fill in where the pixels of a mosaic's part lie."""
+    row[TensorColumn.STEP_Y], row[TensorColumn.STEP_X] = place.step
+    row[TensorColumn.BEGIN_Y], row[TensorColumn.BEGIN_X] = place.begin
+    row[TensorColumn.TIMES_Y], row[TensorColumn.TIMES_X] = place.times
 
 
 def layer_table(network: Network) -> NDArray[np.int64]:

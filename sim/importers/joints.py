@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.scales import quantize_multiplier
-from sim.spec.network import Concatenation, Layer, LayerKind, TensorSpec
+from sim.spec.network import Concatenation, Layer, LayerKind, PixelPlace, TensorSpec
 
 __all__ = ["Joints", "copying_layer", "selecting_layer"]
 
@@ -48,6 +48,15 @@ class Joints:
         self._segments[joint.name] = sum(
             (self._segments.get(part.name, (part.channels,)) for part in parts), ()
         )
+        self._taken.update(names)
+
+    def lay(self, parts: list[TensorSpec], places: list[PixelPlace], output: TensorSpec) -> None:
+        """Make a mosaic of tensors that are made for it alone."""
+        names = tuple(part.name for part in parts)
+        self.concatenations[output.name] = Concatenation(
+            name=output.name, parts=names, output=output, pixels=tuple(places)
+        )
+        self._segments[output.name] = self._segments.get(names[0], (output.channels,))
         self._taken.update(names)
 
 

@@ -15,7 +15,7 @@ class ModuleRow:
         As PyTorch calls them.
     becomes, conditions : str
     operators : tuple of str
-        Operators that they are decomposed to: core ATen's, unless another library is named.
+        Operators that they are decomposed to, of which no other row has said so: core ATen's, unless another library is named.
     """
 
     modules: str
@@ -27,8 +27,9 @@ class ModuleRow:
 MODULES = (
     ModuleRow(
         modules="`Conv2d`, `Conv1d`",
-        becomes="`conv`, `depthwise`; a signal is an image of height 1",
-        conditions="groups 1 or as many as channels; not: dilation, transposed",
+        becomes="`conv`, `depthwise`, with zeros between taps if dilated; other groups a `conv` with zeros between groups or a "
+        "`depthwise` of repeated channels, whichever takes fewer products; a signal is an image of height 1",
+        conditions="",
         operators=("convolution.default",),
     ),
     ModuleRow(
@@ -60,8 +61,9 @@ MODULES = (
     ),
     ModuleRow(
         modules="`AdaptiveAvgPool`, `AvgPool`, `mean`",
-        becomes="`average_pool`, `global_average_pool`, `mean`",
-        conditions="not: padding, windows over the border",
+        becomes="`average_pool`, `global_average_pool`, `mean`; a `depthwise` where padding is counted or the divisor is another; "
+        "where it is not, one for each number of rows and columns in the image, whose pixels are stored one over the other",
+        conditions="",
         operators=("mean.dim", "avg_pool2d.default", "_adaptive_avg_pool2d.default"),
     ),
     ModuleRow(
@@ -69,6 +71,30 @@ MODULES = (
         becomes="`max_pool`",
         conditions="not: dilation, indices",
         operators=("max_pool2d_with_indices.default",),
+    ),
+    ModuleRow(
+        modules="`AdaptiveMaxPool`, `amax`",
+        becomes="`max_pool`, several where the image is larger than 7×7",
+        conditions="over height and width together",
+        operators=("adaptive_max_pool2d.default", "amax.default"),
+    ),
+    ModuleRow(
+        modules="`ConvTranspose2d`, `ConvTranspose1d`",
+        becomes="a `conv` for each row and column of a stride, a `depthwise` if each channel is a group; their pixels are stored in turn",
+        conditions="not: dilation",
+        operators=(),
+    ),
+    ModuleRow(
+        modules="`Upsample`, `interpolate`",
+        becomes="nearest a 1×1 `max_pool`, each of whose pixels is stored several times; bilinear a `depthwise` for each place between pixels",
+        conditions="by whole factors; not: align_corners",
+        operators=("upsample_nearest2d.vec", "upsample_bilinear2d.vec"),
+    ),
+    ModuleRow(
+        modules="`torch.cat`",
+        becomes="1×1 `conv` that copy, stored side by side",
+        conditions="over channels, height or width",
+        operators=("cat.default",),
     ),
     ModuleRow(
         modules="`ZeroPad`, `ConstantPad`",

@@ -40,6 +40,8 @@ def channel_places(network: Network, simd: int, lanes: int) -> dict[str, Places]
     joints = {joint.name: joint for joint in network.concatenations}
 
     def place(name: str) -> Places:
+        if name not in places and joints[name].pixels:
+            places[name] = place(joints[name].parts[0])  # all parts have its channels
         if name not in places:
             parts = [place(part) for part in joints[name].parts]
             starts = _starts(parts, simd, lanes)
@@ -83,7 +85,10 @@ def with_gaps(network: Network, simd: int, lanes: int) -> Network:
             name=joint.name,
             parts=joint.parts,
             output=widened(joint.name),
-            starts=_starts([places[part] for part in joint.parts], simd, lanes),
+            starts=()
+            if joint.pixels
+            else _starts([places[part] for part in joint.parts], simd, lanes),
+            pixels=joint.pixels,
         )
         for joint in network.concatenations
     )

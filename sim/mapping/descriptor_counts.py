@@ -3,8 +3,16 @@
 from sim.arrays.geometry import ceil_div
 from sim.arrays.kernel import in_place
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
+from sim.arrays.tables import TensorColumn
 
-__all__ = ["MAX_DESCRIPTORS", "most_descriptors", "most_in_a_round", "most_templates", "sets_of"]
+__all__ = [
+    "MAX_DESCRIPTORS",
+    "most_descriptors",
+    "most_in_a_round",
+    "most_templates",
+    "sets_of",
+    "stores_of_tile",
+]
 
 MAX_DESCRIPTORS = 1 << 19
 """Most descriptors of a program, by :func:`most_descriptors`: 300 MB while it is planned."""
@@ -31,9 +39,22 @@ def most_templates(lp):
 
 
 @in_place
+def stores_of_tile(tensor, plan, placed):
+    """STOREs of a tile of layer ``plan``, at most: of a mosaic's part a tile for each of the times, in rows or columns if apart."""
+    if tensor[TensorColumn.STEP_Y] == 0:
+        return 1
+    columns = plan[LayerPlan.TILE_X]
+    if placed[TensorPlan.STRIPS] == 1:
+        columns = tensor[TensorColumn.WIDTH]
+    times = tensor[TensorColumn.TIMES_Y] * tensor[TensorColumn.TIMES_X]
+    return times * (min(plan[LayerPlan.TILE_Y], columns) if tensor[TensorColumn.STEP_X] > 1 else 1)
+
+
+@in_place
 def _moved(lp, tp, i):
     """Tiles that a PE loads and stores for an image in a chunk of layer ``i``."""
-    return lp[i, LayerPlan.LOADED] + lp[i, LayerPlan.LOADED2] + tp[i + 1, TensorPlan.STORED]
+    stored = tp[i + 1, TensorPlan.STORED] * tp[i + 1, TensorPlan.PIECES]
+    return lp[i, LayerPlan.LOADED] + lp[i, LayerPlan.LOADED2] + stored
 
 
 @in_place

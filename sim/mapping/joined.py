@@ -32,6 +32,10 @@ def is_joined(t, tensors, tp):
 def _lies_alike(t, root, layers, tensors, hw, cut, tp):
     """Whether a part can be stored where the other parts are."""
     last = tensors[root, TensorColumn.MADE] + 1
+    if (
+        tensors[t, TensorColumn.STEP_Y] > 0
+    ):  # pixels of mosaics find their places in external memory
+        return False
     for column in (TensorPlan.TILE_Y, TensorPlan.TILE_X, TensorPlan.STRIPS):
         if tp[t, column] != tp[last, column]:
             return False

@@ -13,7 +13,11 @@ from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.arrays.weight_stream import layer_beats, table_row_beats
 from sim.mapping.borders import choose_borders
-from sim.mapping.descriptor_counts import MAX_DESCRIPTORS, most_descriptors
+from sim.mapping.descriptor_counts import (
+    MAX_DESCRIPTORS,
+    most_descriptors,
+    stores_of_tile,
+)
 from sim.mapping.execution import issue_slots, planned_ports, read_channels, weight_rows
 from sim.mapping.joined import join
 from sim.mapping.residency import allocate, mark_resident
@@ -123,7 +127,7 @@ def _place_tensors(layers, tensors, hw, address, tp):
     for t in range(count):
         root = tensors[t, TensorColumn.ROOT]
         if root >= 0 and tp[t, TensorPlan.STORED]:
-            before = tensors[t, TensorColumn.HEIGHT] * tensors[t, TensorColumn.WIDTH]
+            before = tensors[root, TensorColumn.HEIGHT] * tensors[root, TensorColumn.WIDTH]
             before *= tensors[t, TensorColumn.PLACE] * tp[t, TensorPlan.PIXEL_BYTES]
             tp[t, TensorPlan.EXTERNAL] = tp[root, TensorPlan.EXTERNAL] + before
     return address
@@ -222,6 +226,8 @@ def plan_network(layers, tensors, hw, cut):
         _split(layers[i], read_channels(layers[i], source, hw), hw, lp[i])
     pass_on_room(layers, tensors, hw, cut, lp)
     address = _place_tensors(layers, tensors, hw, address, tp)
+    for i in range(n):
+        tp[i + 1, TensorPlan.PIECES] = stores_of_tile(tensors[i + 1], lp[i], tp[i + 1])
     most = most_descriptors(lp, tp, hw.pes_y * hw.pes_x, hw.images)
     if most > MAX_DESCRIPTORS:
         return Failure.DESCRIPTORS, n - 1, most, MAX_DESCRIPTORS, lp, tp, 0

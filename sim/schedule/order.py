@@ -92,6 +92,7 @@ from sim.schedule.next_input import NextInput, fetch_beside, note_execute, note_
 from sim.schedule.transfer_fields import (
     factors_fields,
     gather_fields,
+    mosaic_fields,
     pe_columns,
     shares_rows,
     table_fields,
@@ -482,17 +483,28 @@ def _store_tiles(listing, turn, tensors, tp, hw, p, first):
         if strip and pe_x > 0:
             continue
         y, x = _first_output(plan, hw, p, pe_y, pe_x)
-        row = listing.rows[begin(listing, Queue.STORE, turn.number)]
-        if not tile_fields(
-            row, tensors[t], tp[t], hw.bus_bytes, image * tp[t, TensorPlan.IMAGE_GROUPS] + group,
-            groups, y, x, plan[LayerPlan.TILE_Y], columns,
-            local + (image - turn.low) * turn.depth, plan[LayerPlan.OUT_ROW], plan[LayerPlan.OUT_PLANE],
-        ):  # fmt: skip
-            continue
-        row[IMAGE], row[PE_Y], row[PE_X] = image, pe_y, pe_x
-        require(listing, row, Queue.EXECUTE, listing.numbers[EXECUTED])
-        if groups >= hw.lanes:  # the next image's input is in the last bank
-            require(listing, row, Queue.LOAD, listing.numbers[PIECE])
-        listing.numbers[STORED] = add(listing)
-        if listing.numbers[TO_FETCH] > 0 and groups >= hw.lanes:
-            listing.numbers[LAST_BANK_STORE] = listing.numbers[STORED]
+        for piece in range(tp[turn.number + 1, TensorPlan.PIECES]):
+            row = listing.rows[begin(listing, Queue.STORE, turn.number)]
+            place = local + (image - turn.low) * turn.depth
+            ahead = image * tp[t, TensorPlan.IMAGE_GROUPS] + group
+            if tensors[t, TensorColumn.STEP_Y] > 0:
+                some = mosaic_fields(
+                    row, tensors[t], tensors[tensors[t, TensorColumn.ROOT]], tp[t], hw.bus_bytes, ahead, groups,
+                    y, x, plan[LayerPlan.TILE_Y], columns,
+                    place, plan[LayerPlan.OUT_ROW], plan[LayerPlan.OUT_PLANE], piece,
+                )  # fmt: skip
+            else:
+                some = tile_fields(
+                    row, tensors[t], tp[t], hw.bus_bytes, ahead, groups,
+                    y, x, plan[LayerPlan.TILE_Y], columns,
+                    place, plan[LayerPlan.OUT_ROW], plan[LayerPlan.OUT_PLANE],
+                )  # fmt: skip
+            if not some:
+                continue
+            row[IMAGE], row[PE_Y], row[PE_X] = image, pe_y, pe_x
+            require(listing, row, Queue.EXECUTE, listing.numbers[EXECUTED])
+            if groups >= hw.lanes:  # the next image's input is in the last bank
+                require(listing, row, Queue.LOAD, listing.numbers[PIECE])
+            listing.numbers[STORED] = add(listing)
+            if listing.numbers[TO_FETCH] > 0 and groups >= hw.lanes:
+                listing.numbers[LAST_BANK_STORE] = listing.numbers[STORED]

@@ -57,6 +57,7 @@ from sim.spec.network import FACTOR_BYTES
 __all__ = [
     "factors_fields",
     "gather_fields",
+    "mosaic_fields",
     "pe_columns",
     "shares_rows",
     "split_rows",
@@ -271,5 +272,48 @@ def tile_fields(
     row[LOCAL_ROW] = local_row
     row[GROUP_STRIDE] = height * width * size
     row[ROW_STRIDE] = width * size
+    row[VECTOR_BEATS] = size // bus
+    return True
+
+
+@in_place
+def mosaic_fields(
+    row, tensor, whole, plan, bus, first_group, groups, y, x, n_y, n_x, local, local_row, local_plane, place,
+):  # fmt: skip
+    """Fill STORE ``place`` of a tile of a mosaic's part, from its rows y … y + n_y - 1; returns False if it has none.
+
+    ``whole`` is the mosaic's row of the tensor table, or that of the concatenation that it is part of. Where columns lie side by side
+    there, a tile is stored at once for each of the times, else a row or a column of it, whichever are fewer.
+    """
+    rows = min(tensor[TensorColumn.HEIGHT], y + n_y) - y
+    columns = min(tensor[TensorColumn.WIDTH], x + n_x) - x
+    if rows <= 0 or columns <= 0:
+        return False
+    size, pitch = plan[TensorPlan.PIXEL_BYTES], whole[TensorColumn.WIDTH]
+    step_y, step_x = tensor[TensorColumn.STEP_Y], tensor[TensorColumn.STEP_X]
+    apart = min(rows, columns) if step_x > 1 else 1
+    time, line = place // apart, place % apart
+    if time >= tensor[TensorColumn.TIMES_Y] * tensor[TensorColumn.TIMES_X]:
+        return False
+    down, right = time // tensor[TensorColumn.TIMES_X], time % tensor[TensorColumn.TIMES_X]
+    from_y, from_x = 0, 0
+    row[ROWS], row[COLS], row[LOCAL_ROW], row[ROW_STRIDE] = rows, columns, local_row, step_y * pitch
+    if (
+        step_x > 1 and rows <= columns
+    ):  # a row of the tile: each of its pixels is a row of the STORE
+        from_y = line
+        row[ROWS], row[COLS], row[LOCAL_ROW], row[ROW_STRIDE] = columns, 1, 1, step_x
+    elif step_x > 1:
+        from_x = line
+        row[COLS] = 1
+    top = tensor[TensorColumn.BEGIN_Y] + (y + from_y) * step_y + down
+    left = tensor[TensorColumn.BEGIN_X] + (x + from_x) * step_x + right
+    start = (first_group * whole[TensorColumn.HEIGHT] + top) * pitch + left
+    row[ADDRESS] = plan[TensorPlan.EXTERNAL] + start * size
+    row[LOCAL_ADDRESS] = (local + from_y * local_row + from_x) & LOCAL_MASK
+    row[GROUPS] = groups
+    row[LOCAL_PLANE] = local_plane
+    row[GROUP_STRIDE] = whole[TensorColumn.HEIGHT] * pitch * size
+    row[ROW_STRIDE] *= size
     row[VECTOR_BEATS] = size // bus
     return True

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.spec.activation_table import ActivationTable
-from sim.spec.concatenation import Concatenation, require_parts
+from sim.spec.concatenation import Concatenation, PixelPlace, require_parts
 from sim.spec.tensors import (
     CHANNELS,
     EXTENT,
@@ -44,6 +44,7 @@ __all__ = [
     "LayerKind",
     "Network",
     "Padding",
+    "PixelPlace",
     "TensorSpec",
 ]
 
@@ -274,7 +275,9 @@ class Network:
 
         def segments_of(name: str) -> tuple[int, ...]:
             if name not in known:
-                known[name] = sum((segments_of(part) for part in joints[name].parts), ())
+                # a mosaic's parts have its channels
+                parts = joints[name].parts[:1] if joints[name].pixels else joints[name].parts
+                known[name] = sum((segments_of(part) for part in parts), ())
             return known[name]
 
         for layer in self.layers:
@@ -313,6 +316,7 @@ class Network:
         if not self.concatenations:
             return
         segments = self.segments
+        self._check_mosaics(segments)
         for layer in self.layers:
             if layer.kind in PRODUCT_KINDS and len(segments[layer.inputs[0]]) > 1:
                 rule = f"must not read concatenated parts, as {layer.inputs[0]!r} has"
@@ -324,6 +328,25 @@ class Network:
                     raise ValueError(
                         f"operands of {layer.name!r} {rule}, not of {a} and {b} channels"
                     )
+
+    def _check_mosaics(self, segments: dict[str, tuple[int, ...]]) -> None:
+        """Raise where a mosaic's parts are not made by layers for it alone, one after the other."""
+        order = {layer.name: place for place, layer in enumerate(self.layers)}
+        read = {name for layer in self.layers for name in layer.inputs} | set(self.outputs)
+        for joint in self.concatenations:
+            if not joint.pixels:
+                continue
+            places = [order.get(part, -1) for part in joint.parts]
+            if min(places) < 0 or places != sorted(places):
+                rule = "must be made by layers in their order"
+                raise ValueError(f"parts of concatenation {joint.name!r} {rule}")
+            for part in joint.parts:
+                what = f"part {part!r} of concatenation {joint.name!r}"
+                if part in read:
+                    raise ValueError(f"{what} must be read by nothing else")
+                if segments[part] != segments[joint.name]:
+                    rule = f"must consist of {segments[joint.name]} channels"
+                    raise ValueError(f"{what} {rule}, not {segments[part]}")
 
     def _check_outputs(self) -> None:
         """Name the last layer's output where none is named; raise where names are wrong."""

@@ -13,7 +13,7 @@ from sim.spec.archives import file_sha256
 from sim.spec.documents import Record, checked, read_json
 from sim.spec.errors import DesignFileError
 from sim.spec.files import write_atomic
-from sim.spec.network import Layer, Network
+from sim.spec.network import Concatenation, Layer, Network
 from sim.spec.network_record import ARRAYS, GRAPH_VERSION, TABLE_ARRAY, NetworkRecord
 from sim.spec.npz import npz_bytes, read_arrays
 from sim.spec.rules import Digest, FileName, shown
@@ -145,10 +145,18 @@ def _graph_fields(network: Network) -> dict[str, Any]:
     if network.outputs != (network.layers[-1].name,):
         fields["outputs"] = list(network.outputs)
     if network.concatenations:
-        fields["concatenations"] = [
-            {"name": joint.name, "parts": list(joint.parts), "output": asdict(joint.output)}
-            for joint in network.concatenations
-        ]
+        fields["concatenations"] = [_joint_fields(joint) for joint in network.concatenations]
+    return fields
+
+
+def _joint_fields(joint: Concatenation) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "name": joint.name,
+        "parts": list(joint.parts),
+        "output": asdict(joint.output),
+    }
+    if joint.pixels:
+        fields["pixels"] = [asdict(place) for place in joint.pixels]
     return fields
 
 

@@ -23,6 +23,7 @@ from sim.spec.network import (
     LayerKind,
     Network,
     Padding,
+    PixelPlace,
     TensorSpec,
 )
 from sim.spec.rules import Choice, Integer, Shape
@@ -129,17 +130,32 @@ class LayerRecord(Record):
         return ActivationTable(values=values, zero_point=self.table.zero_point)
 
 
+class PixelPlaceRecord(Record):
+    """Where the pixels of a mosaic's part lie."""
+
+    begin: Annotated[tuple[int, int], Shape(2, 2, 0, EXTENT.high)] = (0, 0)
+    step: Annotated[tuple[int, int], Shape(2, 2, 1, EXTENT.high)] = (1, 1)
+    times: Annotated[tuple[int, int], Shape(2, 2, 1, EXTENT.high)] = (1, 1)
+
+
 class ConcatenationRecord(Record):
     """A tensor that consists of others."""
 
     name: _Name
     parts: Annotated[list[_Name], Field(max_length=LAYERS_LIMIT)]
     output: TensorRecord
+    pixels: Annotated[list[PixelPlaceRecord], Field(max_length=LAYERS_LIMIT)] = Field(
+        default_factory=list
+    )
 
     def concatenation(self) -> Concatenation:
         """Return the concatenation that the record describes."""
-        parts = tuple(self.parts)
-        return Concatenation(name=self.name, parts=parts, output=self.output.spec())
+        return Concatenation(
+            name=self.name,
+            parts=tuple(self.parts),
+            output=self.output.spec(),
+            pixels=tuple(PixelPlace(**dict(place)) for place in self.pixels),
+        )
 
 
 class NetworkRecord(Record):

@@ -12,6 +12,7 @@ from sim.realizability import attempt
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import HardwareSpace
 from testbench.cases.random_networks import BATCHES, TRIES, Case, describe_case, draw_group_of
+from testbench.cases.tflite_convolutions import convolution_model
 from testbench.cases.tflite_models import RandomModel, import_random, random_model
 from testbench.judges.tflite_oracle import judge
 
@@ -33,6 +34,9 @@ IMPORTED = "imported network"
 
 IMPORTED_PER_CONFIG = 8
 """Models that share a configuration, for a build takes longer than their runs."""
+
+_CONVOLUTION_SHARE = 4
+"""Models of which the last is one of convolutions that become others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,7 +145,14 @@ def imported_case(
 
 
 def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -> Case | None:
-    return imported_case(index, config, rng, _random_model, IMPORTED)
+    convolves = index % _CONVOLUTION_SHARE == _CONVOLUTION_SHARE - 1
+    return imported_case(
+        index, config, rng, _convolution_model if convolves else _random_model, IMPORTED
+    )
+
+
+def _convolution_model(seed: int, images: int) -> tuple[RandomModel, str]:
+    return convolution_model(seed, images), f"convolution_model({seed}, images={images})"
 
 
 def _random_model(seed: int, images: int) -> tuple[RandomModel, str]:

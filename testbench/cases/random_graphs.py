@@ -12,6 +12,7 @@ from sim.spec.network import (
     LayerKind,
     Network,
     Padding,
+    PixelPlace,
     TensorSpec,
 )
 from sim.spec.spaces import HardwareSpace
@@ -45,7 +46,7 @@ CHANCE_OF_OUTPUT = 0.15
 
 
 def random_graph(config: AcceleratorConfig, rng: np.random.Generator, name: str) -> Network:
-    """Draw a network of layers that read any earlier tensor, with concatenations and several outputs.
+    """Draw a network of layers that read any earlier tensor, with concatenations, mosaics and several outputs.
 
     Channels are around whole vectors of the accelerator as often as anywhere.
     """
@@ -95,8 +96,11 @@ class _Graph:
         """Draw layers and concatenations, and which tensors are outputs."""
         self._layer(self.input)
         for _ in range(int(self.rng.integers(*STEPS))):
-            if self.rng.random() < 0.35:
+            drawn = self.rng.random()
+            if drawn < 0.3:
                 self._concatenation()
+            elif drawn < 0.45 and max(self.tensors[-1].shape[:2]) <= SIDE:
+                self._mosaic()
             else:
                 recent = self.tensors[-3:]
                 self._layer(recent[int(self.rng.integers(len(recent)))])
@@ -185,6 +189,58 @@ class _Graph:
         joint = Concatenation(name=name, parts=tuple(part.name for part in parts), output=output)
         self.joints.append(joint)
         self.segments[name] = sum((self.segments[part.name] for part in parts), ())
+        self.tensors.append(output)
+
+    def _mosaic(self) -> None:
+        """Make a larger image of layers' pixels: each several times, in turn, side by side, or one over the other."""
+        rng, name = self.rng, f"joint{len(self.joints)}"
+        source = self.tensors[-1]
+        kind = LayerKind.CONV if rng.random() < 0.7 else LayerKind.DEPTHWISE
+        channels = self._channels()
+        step = (int(rng.integers(1, 4)), int(rng.integers(1, 4)))
+        way = str(rng.choice(["times", "turns", "side", "over"]))
+        size = (source.height, source.width)
+        if way == "times":
+            places = [PixelPlace(step=step, times=step)]
+        elif way == "turns":
+            places = [PixelPlace(begin=(y, x), step=step) for y, x in np.ndindex(*step)]
+        elif way == "side":
+            places = [PixelPlace(begin=(y * size[0], x * size[1])) for y, x in np.ndindex(*step)]
+        else:
+            step, begins = (1, 1), rng.integers(0, 3, (int(rng.integers(1, 3)), 2))
+            places = [PixelPlace(), *(PixelPlace(begin=(int(y), int(x))) for y, x in begins)]
+        parts: list[TensorSpec] = []
+        for place in places:
+            # a part that lies over others ends before them where its kernel is larger
+            rows, columns = place.begin if way == "over" else (0, 0)
+            kernel = (min(rows, size[0] - 1) + 1, min(columns, size[1] - 1) + 1)
+            layer = padded(
+                f"layer{len(self.layers)}", kind, source, kernel, (1, 1), Padding(), rng, channels
+            )
+            if parts:
+                quantized = replace(
+                    layer.output, scale=parts[0].scale, zero_point=parts[0].zero_point
+                )
+                layer = replace(layer, output=quantized)
+            self.layers.append(layer)
+            dense = kind is LayerKind.CONV
+            own = (layer.output.channels,)
+            self.segments[layer.name] = own if dense else self.segments[source.name]
+            parts.append(layer.output)
+        if way == "over":
+            places = [
+                replace(place, begin=(size[0] - part.height, size[1] - part.width))
+                for place, part in zip(places, parts, strict=True)
+            ]
+        output = replace(parts[0], name=name, height=size[0] * step[0], width=size[1] * step[1])
+        joint = Concatenation(
+            name=name,
+            parts=tuple(part.name for part in parts),
+            output=output,
+            pixels=tuple(places),
+        )
+        self.joints.append(joint)
+        self.segments[name] = self.segments[parts[0].name]
         self.tensors.append(output)
 
     def _channels(self) -> int:

@@ -10,7 +10,16 @@ from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork, checked_network, network_name, with_file
 from sim.importers.host import HostEnd, HostProgram, HostStep, ModelPort, Transpose
 from sim.importers.limits import excess
-from sim.importers.onnx import activations, affine, elementwise, parts, pooling, shapes, windows
+from sim.importers.onnx import (
+    activations,
+    affine,
+    elementwise,
+    parts,
+    pooling,
+    resizing,
+    shapes,
+    windows,
+)
 from sim.importers.onnx.duplicates import without_duplicates
 from sim.importers.onnx.folding import folded
 from sim.importers.onnx.lowering import ONNX_OPERATORS, OnnxLowering
@@ -22,7 +31,7 @@ from sim.spec.archives import read_bytes
 
 __all__ = ["ONNX_HINTS", "import_onnx", "lower_onnx"]
 
-_TABLES = (activations, affine, elementwise, parts, pooling, shapes, windows)
+_TABLES = (activations, affine, elementwise, parts, pooling, resizing, shapes, windows)
 """Importing them enters their operators into the table."""
 
 _MOST_PARTS = 1 << 10

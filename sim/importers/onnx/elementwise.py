@@ -265,13 +265,41 @@ def _clipped_integers(
     return lowering.narrowed(node, lowering.padded(node, value), low, high)
 
 
-def _clamped(lowering: OnnxLowering, node: OnnxNode, low: float, high: float) -> Value:
-    value = lowering.value(node, 0)
+_BOUNDED = f"{_CLAMPED}; of constants nothing: computed while importing"
+_BOUND = "of real values, before QuantizeLinear, and one constant number; or of constants, as in computed shapes"
+
+
+@lowers("Max", becomes=_BOUNDED, conditions=_BOUND)
+def _max(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    position, bound = _bound(lowering, node)
+    return _clamped(lowering, node, bound, np.inf, position)
+
+
+@lowers("Min", becomes=_BOUNDED, conditions=_BOUND)
+def _min(lowering: OnnxLowering, node: OnnxNode) -> Value:
+    position, bound = _bound(lowering, node)
+    return _clamped(lowering, node, -np.inf, bound, position)
+
+
+def _bound(lowering: OnnxLowering, node: OnnxNode) -> tuple[int, float]:
+    """Place of the activation among a node's two inputs, and the number that is the other."""
+    known = [isinstance(lowering.value(node, place), Constant) for place in range(len(node.inputs))]
+    if len(known) != 2 or known.count(True) != 1:
+        node.refuse("must be of an activation and one constant number")
+    return known.index(False), lowering.real(node, known.index(True))
+
+
+def _clamped(
+    lowering: OnnxLowering, node: OnnxNode, low: float, high: float, position: int = 0
+) -> Value:
+    value = lowering.value(node, position)
+    if isinstance(value, Function) and position:
+        node.refuse("the number must come behind the function that it bounds")
     if isinstance(value, Function):
         ends = np.float32(low), np.float32(high)
         return applied(lowering, node, lambda x: x.clip(*ends))
     if not isinstance(value, Deferred):
-        source = lowering.real_activation(node, padded=True)
+        source = lowering.real_activation(node, position, padded=True)
         value = lowering.rescaled(node, source)
     least, most = (min(max(end, low), high) for end in (value.low, value.high))
     return replace(value, low=least, high=most, scaled=None)

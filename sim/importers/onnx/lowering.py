@@ -276,7 +276,7 @@ class OnnxLowering:
             )
         if kind in PRODUCT_KINDS and not self.joints.is_dense(inputs[0].name):
             inputs = (self._copied(node, inputs[0], dense=True), *inputs[1:])
-        name = self._free_name(node, name)
+        name = self.free_name(node, name)
         if broken := excess(shape, "activation"):
             node.refuse(broken)
         self.count(node, math.prod(shape))
@@ -292,10 +292,10 @@ class OnnxLowering:
             )
         except ValueError as error:
             node.refuse(str(error))
-        self._enter(node, layer, target.tensor)
+        self.enter(node, layer, target.tensor)
         return spec
 
-    def _free_name(self, node: OnnxNode, name: str = "") -> str:
+    def free_name(self, node: OnnxNode, name: str = "") -> str:
         """A name that no tensor has yet, the node's if none is asked for."""
         base = name or f"{node.operator.lower()}_{node.index}"
         name, copies = base, 1
@@ -303,22 +303,23 @@ class OnnxLowering:
             name, copies = f"{base}_{copies + 1}", copies + 1
         return name
 
-    def _enter(self, node: OnnxNode, layer: Layer, tensor: str) -> None:
-        """Append a layer that computes a tensor of the model."""
+    def enter(self, node: OnnxNode, layer: Layer, tensor: str) -> None:
+        """Append a layer; ``tensor`` is the model's tensor that it computes, empty where there is none."""
         self.layers[layer.name] = layer
         self.joints.note_layer(layer)
         self._weights += layer.weights.size
         if self._weights > MOST_WEIGHTS:
             rule = f"layers must have at most {MOST_WEIGHTS} weights in all, not {self._weights}"
             node.refuse(rule)
-        self.origins[layer.name] = tensor
+        if tensor:
+            self.origins[layer.name] = tensor
         self.nodes[layer.name] = f"{node.operator} {node.name}".strip()
 
     def _copied(self, node: OnnxNode, source: TensorSpec, *, dense: bool) -> TensorSpec:
         """Append a layer that copies a tensor; return the copy."""
         self.count(node, math.prod(source.shape))
-        layer = copying_layer(self._free_name(node), source, dense=dense)
-        self._enter(node, layer, self.origins.get(source.name, source.name))
+        layer = copying_layer(self.free_name(node), source, dense=dense)
+        self.enter(node, layer, self.origins.get(source.name, source.name))
         return layer.output
 
     def concatenate(self, node: OnnxNode, sources: list[TensorSpec], target: Target) -> TensorSpec:
@@ -332,7 +333,7 @@ class OnnxLowering:
         shape = (*parts[0].shape[:2], sum(part.channels for part in parts))
         self.count(node, math.prod(shape))
         try:
-            spec = target.quantization.tensor(self._free_name(node), shape)
+            spec = target.quantization.tensor(self.free_name(node), shape)
             self.joints.join(parts, spec)
         except ValueError as error:
             node.refuse(str(error))
@@ -387,7 +388,7 @@ class OnnxLowering:
         """Clamp an integer activation: by the layer before where only this node reads it."""
         layer = self.layers.get(value.spec.name)
         name = node.inputs[0]
-        if layer is None or self.origins[layer.name] != name or self.readers.count(name) != 1:
+        if layer is None or self.origins.get(layer.name) != name or self.readers.count(name) != 1:
             target = Target(
                 tensor=node.outputs[0], quantization=value.quantization, clamp=(low, high)
             )
@@ -404,7 +405,7 @@ class OnnxLowering:
     def takes_over(self, value: Function) -> bool:
         """Whether a function's input serves nothing else, so that its layer may give the function."""
         name = value.source.spec.name
-        if name not in self.layers:
+        if name not in self.layers or name not in self.origins:
             return False
         return self.readers.only_for(self.origins[name], value.tensor, value.members)
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from sim.importers.onnx.axes import as_node
+from sim.importers.onnx.laid import chosen, lay
 from sim.importers.onnx.lowering import OnnxLowering, lowers
 from sim.importers.onnx.model import OnnxNode
 from sim.importers.onnx.values import (
@@ -15,7 +16,7 @@ from sim.importers.onnx.values import (
     Value,
     node_places,
 )
-from sim.spec.network import LayerKind, Padding, TensorSpec
+from sim.spec.network import LayerKind, Padding, PixelPlace, TensorSpec
 
 __all__: list[str] = []
 
@@ -32,27 +33,33 @@ _FARTHEST = 1 << 31
 
 
 @lowers(
-    "Concat", becomes=_JOINED, conditions="over channels; or of constants, as in computed shapes"
+    "Concat",
+    becomes=_JOINED + "; over height or width of copies",
+    conditions="over channels, height or width; or of constants, as in computed shapes",
 )
 def _concat(lowering: OnnxLowering, node: OnnxNode) -> Value:
     values = [_lying(lowering, node, lowering.activation(node, i)) for i in range(len(node.inputs))]
     rank = len(lowering.activation(node).shape)
-    _check_axis(node, node.integer("axis", 1), rank)
+    axis = _axis(node, node.integer("axis", 1), rank)
     if not all(value.real for value in values):
         first = values[0].quantization
         if any(value.real or value.quantization != first for value in values):
             node.refuse("inputs must be real, or integers of one scale and zero point")
-        joined = _joined(lowering, node, values)
+        joined = _joined(lowering, node, values, axis)
         target = Target(tensor=node.outputs[0], quantization=first)
         spec = joined.emit(target)
         whole = Quantized(
             spec=spec, shape=joined.shape, places=joined.places, quantization=first, real=False
         )
         return as_node(rank, whole)
-    return as_node(rank, _joined(lowering, node, values))
+    return as_node(rank, _joined(lowering, node, values, axis))
 
 
-@lowers("QLinearConcat", becomes=_JOINED, conditions="over channels")
+@lowers(
+    "QLinearConcat",
+    becomes=_JOINED + "; over height or width of copies",
+    conditions="over channels, height or width",
+)
 def _qlinear_concat(lowering: OnnxLowering, node: OnnxNode) -> Value:
     if len(node.inputs) < 5 or len(node.inputs) % 3 != 2:
         node.refuse(f"must have 2 inputs and 3 for each part, not {len(node.inputs)}")
@@ -61,8 +68,8 @@ def _qlinear_concat(lowering: OnnxLowering, node: OnnxNode) -> Value:
         quantization = lowering.quantization(node, at + 1, at + 2, "uint8")
         values.append(lowering.padded(node, lowering.integer(node, at, quantization)))
     rank = len(values[0].shape)
-    _check_axis(node, node.integer("axis", 1), rank)
-    joined = _joined(lowering, node, [_lying(lowering, node, value) for value in values])
+    axis = _axis(node, node.integer("axis", 1), rank)
+    joined = _joined(lowering, node, [_lying(lowering, node, value) for value in values], axis)
     out = lowering.quantization(node, 0, 1, "uint8")
     return lowering.quantize(as_node(rank, joined), node.outputs[0], out)
 
@@ -121,9 +128,12 @@ def _slice(lowering: OnnxLowering, node: OnnxNode) -> Value:
     return _take(lowering, node, source, ranges, node.outputs[0])
 
 
-def _check_axis(node: OnnxNode, axis: int, rank: int) -> None:
-    if node.axis(axis, rank) != 1:
-        node.refuse(f"must be over axis 1, the channels, not over axis {axis}")
+def _axis(node: OnnxNode, axis: int, rank: int) -> int:
+    """Axis of an image over which a node concatenates: 1 the channels, 2 the height, 3 the width."""
+    given = node.axis(axis, rank)
+    if given == 0:
+        node.refuse(f"must be over an axis behind the batch, not over axis {axis}")
+    return 3 if rank == 3 and given == 2 else given
 
 
 def _lying(lowering: OnnxLowering, node: OnnxNode, value: Quantized) -> Quantized:
@@ -134,16 +144,21 @@ def _lying(lowering: OnnxLowering, node: OnnxNode, value: Quantized) -> Quantize
     return lowering.image(node, value)
 
 
-def _joined(lowering: OnnxLowering, node: OnnxNode, values: list[Quantized]) -> Deferred:
+def _joined(lowering: OnnxLowering, node: OnnxNode, values: list[Quantized], axis: int) -> Deferred:
     """Concatenation of images, which are brought to one scale once it is known."""
-    height, width = values[0].shape[2:]
+    whole = list(values[0].shape)
+    whole[axis] = sum(value.shape[axis] for value in values)
     for value in values:
-        if value.shape[2:] != (height, width):
-            rule = "inputs must have one height and width"
-            node.refuse(f"{rule}, not {value.shape[2:]} and {(height, width)}")
-    channels = sum(value.shape[1] for value in values)
+        others = [n for place, n in enumerate(value.shape) if place != axis]
+        if others != [n for place, n in enumerate(whole) if place != axis]:
+            what = "one height and width" if axis == 1 else "one shape but for that axis"
+            given = [item.shape[2 if axis == 1 else 1 :] for item in (value, values[0])]
+            node.refuse(f"inputs must have {what}, not {given[0]} and {given[1]}")
+    _, channels, height, width = whole
 
     def emit(target: Target) -> TensorSpec:
+        if axis > 1:
+            return _pixels_joined(lowering, node, values, axis, target, (height, width))
         parts = [
             value.spec
             if value.quantization == target.quantization and target.clamp == (-128, 127)
@@ -157,6 +172,27 @@ def _joined(lowering: OnnxLowering, node: OnnxNode, values: list[Quantized]) -> 
         places=node_places(node, height, width, channels),
         emit=emit,
     )
+
+
+def _pixels_joined(
+    lowering: OnnxLowering,
+    node: OnnxNode,
+    values: list[Quantized],
+    axis: int,
+    target: Target,
+    size: tuple[int, int],
+) -> TensorSpec:
+    """Copy images, and store them below each other or side by side."""
+    parts, places, begin = [], [], 0
+    inner = replace(target, tensor="")
+    for value in values:
+        source = value.spec
+        if not lowering.joints.is_dense(source.name):
+            source = chosen(lowering, node, source, np.arange(source.channels))
+        parts.append(lowering.scaled(node, replace(value, spec=source), inner))
+        places.append(PixelPlace(begin=(begin, 0) if axis == 2 else (0, begin)))
+        begin += value.shape[axis]
+    return lay(lowering, node, parts, places, target, size)
 
 
 def _take(

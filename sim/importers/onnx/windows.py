@@ -1,20 +1,35 @@
 """Lowering of ONNX operators with weights: convolutions and matrix products."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.importers.kernels import (
+    GroupForm,
+    block_diagonal,
+    choose_form,
+    excessive_kernel,
+    spread_taps,
+)
 from sim.importers.onnx.affine import per_channel, rounded_bias
 from sim.importers.onnx.axes import as_node, sides, steps
+from sim.importers.onnx.laid import chosen
 from sim.importers.onnx.lowering import SPREAD, OnnxLowering, lowers
 from sim.importers.onnx.model import OnnxNode
 from sim.importers.onnx.values import Constant, Deferred, Quantized, Target, Value, node_places
 from sim.spec.network import LayerKind, Padding, TensorSpec
 
-__all__ = ["window_output", "window_padding"]
+__all__ = [
+    "Filters",
+    "bias_of",
+    "dequantized_weights",
+    "weight_multipliers",
+    "window_output",
+    "window_padding",
+]
 
 _BIAS_TOLERANCE = 2.0**-20
 
@@ -65,14 +80,10 @@ def window_padding(
     stride: tuple[int, int],
     rank: int,
 ) -> Padding:
-    """Padding that a node's attributes ask for on an input of ``size``; dilation is refused.
+    """Padding that a node's attributes ask for on an input of ``size``.
 
-    ``rank`` is how many axes the node's own input has.
+    ``kernel`` has what lies between its taps; ``rank`` is how many axes the node's own input has.
     """
-    dilations = steps(node, "dilations", rank)
-    if dilations != (1, 1):
-        rule = f"dilations must be {[1] * (rank - 2)}"
-        node.refuse(f"{rule}, not {list(dilations)[4 - rank :]}")
     if min(stride) < 1 or min(kernel) < 1:
         node.refuse(f"kernel and strides must be at least 1, not {kernel} and {stride}")
     choice = node.text("auto_pad", "NOTSET")
@@ -132,7 +143,7 @@ def _scales(
     return np.broadcast_to(flat, (channels,)).astype(np.float32)
 
 
-def _real_weights(
+def dequantized_weights(
     lowering: OnnxLowering, node: OnnxNode, axis: int
 ) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
     """Weights and scales that DequantizeLinear gives; ``axis`` counts output channels."""
@@ -168,7 +179,7 @@ def _given_weights(
     return weights, _scales(node, name, scales, data.shape[axis])
 
 
-def _bias(
+def bias_of(
     lowering: OnnxLowering, node: OnnxNode, position: int, scales: NDArray[np.float32]
 ) -> NDArray[np.int32]:
     """Bias in units of ``scales``; a real bias must be quantized so."""
@@ -196,29 +207,35 @@ def _bias(
     return bias.astype(np.int32)
 
 
+_FILTERED = (
+    "`conv`, `depthwise`, their kernels with zeros between taps if dilated; other groups what takes the fewest multiplications of: one "
+    "`conv` with zeros between groups, a `depthwise` of repeated channels, or a `conv` of each of several ranges of channels"
+)
+
+
 @lowers(
     "Conv",
-    becomes="`conv`, `depthwise`; a Pad before it becomes its padding",
-    conditions="between DequantizeLinear and QuantizeLinear; one or two dimensions; group 1, or as many "
-    "as input and output channels; not: dilation",
+    becomes=_FILTERED + "; a Pad before it becomes its padding",
+    conditions="between DequantizeLinear and QuantizeLinear; one or two dimensions; not: auto_pad SAME with dilations",
 )
 def _conv(lowering: OnnxLowering, node: OnnxNode) -> Value:
     source = lowering.real_activation(node, padded=True)
-    weights, scales = _real_weights(lowering, node, 0)
+    weights, scales = dequantized_weights(lowering, node, 0)
     products = source.quantization.scale * scales
-    return _convolution(lowering, node, source, weights, scales, _bias(lowering, node, 2, products))
+    return _convolution(
+        lowering, node, source, weights, scales, bias_of(lowering, node, 2, products)
+    )
 
 
 @lowers(
     "QLinearConv",
-    becomes="`conv`, `depthwise`",
-    conditions="one or two dimensions; group 1, or as many as input and output channels; "
-    "not: dilation",
+    becomes=_FILTERED,
+    conditions="one or two dimensions; not: auto_pad SAME with dilations",
 )
 def _qlinear_conv(lowering: OnnxLowering, node: OnnxNode) -> Value:
     source = lowering.integer(node, 0, lowering.quantization(node, 1, 2, "uint8"))
     weights, scales = _given_weights(lowering, node, (3, 4, 5), 0)
-    bias = _bias(lowering, node, 8, source.quantization.scale * scales)
+    bias = bias_of(lowering, node, 8, source.quantization.scale * scales)
     result = _convolution(lowering, node, source, weights, scales, bias)
     return lowering.quantize(result, node.outputs[0], lowering.quantization(node, 6, 7, "uint8"))
 
@@ -243,38 +260,54 @@ def _convolution(
         weights = weights[:, :, None]
     spec, before = source.spec, source.padding
     channels, depth = weights.shape[:2]
-    kernel = (weights.shape[2], weights.shape[3])
     group = node.integer("group", 1)
-    if group == 1 and depth == spec.channels:
-        kind, arranged = LayerKind.CONV, weights.transpose(0, 2, 3, 1)
-    elif group == spec.channels == channels and depth == 1:
-        kind, arranged = LayerKind.DEPTHWISE, weights[:, 0].transpose(1, 2, 0)
-    elif group in (1, spec.channels):
-        rule = f"weights must be for {spec.channels} input channels in groups of {group}"
-        node.refuse(f"{rule} and a depth multiplier of 1, not of shape {weights.shape}")
-    else:
-        node.refuse(f"group must be 1 or the {spec.channels} input channels, not {group}")
+    if group < 1 or depth * group != spec.channels or channels % group:
+        rule = f"weights must be for {spec.channels} input channels in {group} groups"
+        node.refuse(f"{rule}, not of shape {weights.shape}")
+    dilation = steps(node, "dilations", rank)
+    if min(dilation) < 1:
+        node.refuse(f"dilations must be at least 1, not {dilation}")
+    if dilation != (1, 1) and (choice := node.text("auto_pad", "")).startswith("SAME"):
+        node.refuse(
+            f"auto_pad must not be {choice} with dilations: onnxruntime does not compute it"
+        )
+    if broken := excessive_kernel(weights.shape[2:], dilation, channels * depth):
+        node.refuse(broken)
+    weights = spread_taps(weights, dilation, 2)
+    arranged = weights.transpose(0, 2, 3, 1)
+    kernel = (weights.shape[2], weights.shape[3])
     height, width = source.shape[2:]
     stride = steps(node, "strides", rank)
     padding = before + window_padding(node, (height, width), kernel, stride, rank)
     size = window_output(node, spec, padding, kernel, stride)
+    window: dict[str, Any] = {"kernel": kernel, "stride": stride, "padding": padding}
+    pixels = (spec.height * spec.width, math.prod(size))
+    grouping = choose_form((spec.channels, channels), group, math.prod(kernel), pixels)
 
     def deferred(made: Filters) -> Deferred:
-        signs = made.signs if kind is LayerKind.DEPTHWISE else made.signs[:, None, None, None]
+        signed = np.ascontiguousarray(arranged * made.signs[:, None, None, None])
 
         def emit(target: Target) -> TensorSpec:
+            parameters = {
+                "bias": made.bias,
+                **weight_multipliers(lowering, node, source, target, weights, made),
+            }
+            if grouping.form is GroupForm.RANGES:
+                return _of_ranges(
+                    lowering, node, spec, target, signed, group // grouping.ranges,
+                    {"size": size, **window}, parameters,
+                )  # fmt: skip
+            read, filters, kind = spec, signed, LayerKind.DEPTHWISE
+            if grouping.form is GroupForm.REPEATED:
+                repeated = np.repeat(np.arange(spec.channels), channels // group)
+                read = chosen(lowering, node, spec, repeated)
+            elif grouping.form is not GroupForm.DEPTHWISE:
+                kind, filters = LayerKind.CONV, block_diagonal(signed, group)
+            if kind is LayerKind.DEPTHWISE:
+                filters = np.ascontiguousarray(filters[..., 0].transpose(1, 2, 0))
+            shape = (*size, channels)
             return lowering.emit(
-                node,
-                kind,
-                (spec,),
-                (*size, channels),
-                target,
-                kernel=kernel,
-                stride=stride,
-                padding=padding,
-                weights=np.ascontiguousarray(arranged * signs),
-                bias=made.bias,
-                **_multipliers(lowering, node, source, target, weights, made),
+                node, kind, (read,), shape, target, weights=filters, **parameters, **window
             )
 
         def scaled(gain: NDArray[np.float64], offset: NDArray[np.float64]) -> Deferred:
@@ -285,6 +318,35 @@ def _convolution(
         return as_node(rank, result)
 
     return deferred(Filters(scales=scales, bias=bias, signs=np.ones(channels, np.int8)))
+
+
+def _of_ranges(
+    lowering: OnnxLowering,
+    node: OnnxNode,
+    spec: TensorSpec,
+    target: Target,
+    weights: NDArray[np.int8],
+    groups: int,
+    window: dict[str, Any],
+    parameters: dict[str, Any],
+) -> TensorSpec:
+    """Convolve ranges of channels apart, of ``groups`` groups each; concatenate the results."""
+    channels, depth = weights.shape[0], groups * weights.shape[3]
+    ranges = spec.channels // depth
+    own = channels // ranges
+    parts, (height, width) = [], window.pop("size")
+    for place in range(ranges):
+        picked = chosen(lowering, node, spec, np.arange(place * depth, (place + 1) * depth))
+        ends = slice(place * own, (place + 1) * own)
+        filters = block_diagonal(weights[ends], groups)
+        fields = {name: values[ends] for name, values in parameters.items()}
+        parts.append(
+            lowering.emit(
+                node, LayerKind.CONV, (picked,), (height, width, own), replace(target, tensor=""),
+                weights=filters, **fields, **window,
+            )
+        )  # fmt: skip
+    return lowering.concatenate(node, parts, target)
 
 
 _MATRIX = "`fully_connected`; its weights in the order in which the input lies in memory"
@@ -299,8 +361,8 @@ _MATRIX = "`fully_connected`; its weights in the order in which the input lies i
 def _gemm(lowering: OnnxLowering, node: OnnxNode) -> Value:
     source = lowering.real_activation(node)
     transposed = _gemm_attributes(node)
-    weights, scales = _real_weights(lowering, node, 0 if transposed else 1)
-    bias = _bias(lowering, node, 2, source.quantization.scale * scales)
+    weights, scales = dequantized_weights(lowering, node, 0 if transposed else 1)
+    bias = bias_of(lowering, node, 2, source.quantization.scale * scales)
     return _product(lowering, node, source, weights if transposed else weights.T, scales, bias)
 
 
@@ -311,7 +373,7 @@ def _gemm(lowering: OnnxLowering, node: OnnxNode) -> Value:
 )
 def _matmul(lowering: OnnxLowering, node: OnnxNode) -> Value:
     source = lowering.real_activation(node)
-    weights, scales = _real_weights(lowering, node, 1)
+    weights, scales = dequantized_weights(lowering, node, 1)
     bias = np.zeros(len(scales), np.int32)
     return _product(lowering, node, source, weights.T, scales, bias)
 
@@ -321,7 +383,7 @@ def _qgemm(lowering: OnnxLowering, node: OnnxNode) -> Value:
     source = lowering.integer(node, 0, lowering.quantization(node, 1, 2, "uint8"))
     transposed = _gemm_attributes(node)
     weights, scales = _given_weights(lowering, node, (3, 4, 5), 0 if transposed else 1)
-    bias = _bias(lowering, node, 6, source.quantization.scale * scales)
+    bias = bias_of(lowering, node, 6, source.quantization.scale * scales)
     arranged = weights if transposed else weights.T
     result = _product(lowering, node, lowering.padded(node, source), arranged, scales, bias)
     return lowering.quantize(result, node.outputs[0], lowering.quantization(node, 7, 8, "uint8"))
@@ -378,7 +440,7 @@ def _product(
                 kernel=kernel,
                 weights=signed.reshape(channels, *kernel, spec.channels),
                 bias=made.bias,
-                **_multipliers(lowering, node, source, target, weights, made),
+                **weight_multipliers(lowering, node, source, target, weights, made),
             )
 
         def scaled(gain: NDArray[np.float64], offset: NDArray[np.float64]) -> Deferred:
@@ -389,7 +451,7 @@ def _product(
     return deferred(Filters(scales=scales, bias=bias, signs=np.ones(channels, np.int8)))
 
 
-def _multipliers(
+def weight_multipliers(
     lowering: OnnxLowering,
     node: OnnxNode,
     source: Quantized,

@@ -9,6 +9,7 @@ from torch.export import ExportedProgram
 from sim.importers.errors import printable
 from sim.importers.pytorch.activations import ACTIVATIONS
 from sim.importers.pytorch.elementwise import ELEMENTWISE
+from sim.importers.pytorch.enlarging import ENLARGING
 from sim.importers.pytorch.float_network import FloatNetwork
 from sim.importers.pytorch.functions import FUNCTIONS
 from sim.importers.pytorch.graph import Graph
@@ -51,7 +52,8 @@ def read_program(program: ExportedProgram, *, name: str) -> FloatNetwork:
     ===================================  ==========================================================
     module                               layer
     ===================================  ==========================================================
-    ``Conv2d``, groups 1 or C            ``conv``, ``depthwise``; zero padding around it on any side
+    ``Conv2d``                           ``conv``, ``depthwise``; zero padding around it on any side
+    ``Conv2d``, other groups             a ``conv`` with zeros, or a ``depthwise`` of repeated channels
     ``Conv1d``, pools of signals         those of an image of height 1
     ``BatchNorm2d``, ``BatchNorm1d``     folded into the layer before, else a 1×1 ``depthwise``
     ``ReLU``, ``ReLU6``, ``Hardtanh``,   the clamp of the layer before, else of a 1×1 ``max_pool``
@@ -59,8 +61,11 @@ def read_program(program: ExportedProgram, *, name: str) -> FloatNetwork:
     ``Linear``                           ``fully_connected``
     ``+``, ``torch.add``                 ``add`` of two tensors of one shape
     ``AdaptiveAvgPool2d(1)``, ``mean``   ``mean``
-    ``AvgPool2d``, ``AdaptiveAvgPool2d`` ``average_pool``, without padding
-    ``MaxPool2d``                        ``max_pool``
+    ``AvgPool2d``, ``AdaptiveAvgPool2d`` ``average_pool``; a ``depthwise`` if padding is counted
+    ``MaxPool2d``, ``AdaptiveMaxPool2d`` ``max_pool``
+    ``ConvTranspose2d``, ``Upsample``    a ``conv`` or ``depthwise`` for each place between pixels, or a copy,
+                                         whose pixels are stored in turn
+    ``torch.cat``                        copies side by side
     ``Sigmoid``, ``Tanh``, ``SiLU``,     a function: an activation table behind the layer before, else behind a
     ``Hardswish``, ``GELU``, ...         1×1 ``max_pool``
     ``Softmax``, ``LogSoftmax``,         none: at the end of the module the host computes them
@@ -80,5 +85,6 @@ def read_program(program: ExportedProgram, *, name: str) -> FloatNetwork:
             reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
             line = printable(f"program cannot be decomposed: {reason}")
             raise UnsupportedModuleError(line) from error
-    readers = WEIGHTED | POOLS | ELEMENTWISE | VIEWS | FUNCTIONS | QUANTIZED | ACTIVATIONS
+    readers = WEIGHTED | POOLS | ENLARGING | ELEMENTWISE | VIEWS | FUNCTIONS | QUANTIZED
+    readers |= ACTIVATIONS
     return Graph(core, readers).read(name)

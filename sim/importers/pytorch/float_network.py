@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from sim.scales import Scale
-from sim.spec.network import LayerKind, Padding
+from sim.spec.network import LayerKind, Padding, PixelPlace
 
-__all__ = ["ALIKE", "INPUT", "FloatLayer", "FloatNetwork", "Function", "compute"]
+__all__ = ["ALIKE", "INPUT", "FloatJoint", "FloatLayer", "FloatNetwork", "Function", "compute"]
 
 INPUT = "input"
 """Name of the tensor that the first layer reads."""
@@ -77,8 +77,32 @@ class FloatLayer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class FloatJoint:
+    """A tensor of the channels or pixels of layers that are made for it alone; as :class:`sim.spec.network.Concatenation`.
+
+    Its parts have its scale, which is theirs where they are ``alike``.
+    """
+
+    name: str
+    parts: tuple[str, ...]
+    shape: tuple[int, int, int]
+    pixels: tuple[PixelPlace, ...] = ()
+
+    def joined(self, parts: list[Tensor]) -> Tensor:
+        """Whole [N, C, H, W] of its parts."""
+        if not self.pixels:
+            return torch.cat(parts, 1)
+        height, width, channels = self.shape
+        whole = parts[0].new_empty((len(parts[0]), channels, height, width))
+        for place, part in zip(self.pixels, parts, strict=True):
+            for rows, columns in place.rectangles((part.shape[2], part.shape[3])):
+                whole[:, :, rows, columns] = part
+        return whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FloatNetwork:
-    """A network of real numbers: layers in execution order, of which the last gives the output.
+    """A network of real numbers: layers in execution order.
 
     Parameters
     ----------
@@ -94,6 +118,10 @@ class FloatNetwork:
         Whether the module's own output is [N, C, L].
     scales : mapping of str to Scale
         Of tensors that the program quantizes itself; empty where it computes in real numbers alone.
+    joints : tuple of FloatJoint
+        Tensors that consist of layers' outputs.
+    output : str
+        Name of the output; the last layer's if not given.
     """
 
     name: str
@@ -103,6 +131,25 @@ class FloatNetwork:
     functions: tuple[str, ...] = ()
     signal: bool = False
     scales: Mapping[str, Scale] = field(default_factory=dict)
+    joints: tuple[FloatJoint, ...] = ()
+    output: str = ""
+
+    @property
+    def last(self) -> str:
+        """Name of the output."""
+        return self.output or self.layers[-1].name
+
+    @property
+    def homes(self) -> dict[str, FloatJoint]:
+        """Joint of each part, by the part's name."""
+        return {part: joint for joint in self.joints for part in joint.parts}
+
+    @property
+    def scaled(self) -> list[str]:
+        """Tensors that have a scale of their own."""
+        homes, alike = self.homes, {layer.name for layer in self.layers if layer.alike}
+        own = [INPUT, *(layer.name for layer in self.layers if layer.name not in {*homes, *alike})]
+        return [*own, *(joint.name for joint in self.joints if joint.parts[0] not in alike)]
 
     def visit(self, images: Tensor, seen: Callable[[str, Tensor], None]) -> None:
         """Show every tensor, the input first, for some images at a time.
@@ -115,6 +162,7 @@ class FloatNetwork:
             Called with the tensor's name and its values, [n, C, P, Q].
         """
         readers = Counter(name for layer in self.layers for name in layer.inputs)
+        ends = {joint.parts[-1]: joint for joint in self.joints}
         with torch.no_grad():
             for start in range(0, len(images), _BLOCK_IMAGES):
                 block = images[start : start + _BLOCK_IMAGES]
@@ -124,6 +172,10 @@ class FloatNetwork:
                 for layer in self.layers:
                     made[layer.name] = compute(layer, [made[name] for name in layer.inputs])
                     seen(layer.name, made[layer.name])
+                    if layer.name in ends:
+                        joint = ends[layer.name]
+                        made[joint.name] = joint.joined([made.pop(part) for part in joint.parts])
+                        seen(joint.name, made[joint.name])
                     for name in layer.inputs:
                         left[name] -= 1
                         if not left[name]:
@@ -132,7 +184,7 @@ class FloatNetwork:
     def __call__(self, images: Tensor) -> Tensor:
         """Output [N, C, P, Q] of images [N, C, H, W]."""
         outputs: list[Tensor] = []
-        last = self.layers[-1].name
+        last = self.last
 
         def keep(name: str, values: Tensor) -> None:
             if name == last:

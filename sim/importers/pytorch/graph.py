@@ -11,7 +11,7 @@ from torch import Tensor, fx
 from torch.export import ExportedProgram
 
 from sim.importers.limits import MOST_VALUES, excess, excessive_layer
-from sim.importers.pytorch.float_network import INPUT, FloatLayer, FloatNetwork
+from sim.importers.pytorch.float_network import INPUT, FloatJoint, FloatLayer, FloatNetwork
 from sim.importers.pytorch.nodes import (
     IMAGE,
     UnsupportedModuleError,
@@ -25,7 +25,7 @@ from sim.importers.pytorch.nodes import (
 )
 from sim.importers.pytorch.real_readers import Quantizing, check_real_readers
 from sim.scales import Scale
-from sim.spec.network import Padding
+from sim.spec.network import Padding, PixelPlace
 
 __all__ = ["Graph", "Reader", "Value"]
 
@@ -98,6 +98,7 @@ class Graph:
         self.scales: dict[str, Scale] = {}
         self.quantizing: dict[fx.Node, Quantizing] = {}
         self.read_alone: set[str] = set()
+        self.joints: dict[str, FloatJoint] = {}
         self.readers = readers
         self._nodes = program.graph_module.graph.nodes
         self._constants: dict[fx.Node, Tensor] = {}
@@ -119,8 +120,8 @@ class Graph:
                 self._call(node)
         if self._input is None or output is None or not self.layers:
             raise UnsupportedModuleError("module must compute its output from an image")
-        shape = self.values[self._input].shape
-        self._drop_parts(self.values[output].tensor)
+        shape, last = self.values[self._input].shape, self.values[output].tensor
+        self._drop_parts(last)
         self._check_sizes(shape)
         readers = Counter(tensor for layer in self.layers.values() for tensor in layer.inputs)
         for tensor in self.read_alone:
@@ -136,6 +137,8 @@ class Graph:
             functions=self.values[output].functions,
             signal=len(sizes_of(output)) == 2 and self.values[output].shape[0] == 1,
             scales=self.scales,
+            joints=tuple(self.joints.values()),
+            output=last if last in self.joints else "",
         )
 
     def append(self, node: fx.Node, layer: FloatLayer, *, positive: bool = False) -> Value:
@@ -151,6 +154,24 @@ class Graph:
             quantized=layer.alike and self.values[node.all_input_nodes[0]].quantized,
         )
 
+    def join(
+        self,
+        node: fx.Node,
+        parts: list[FloatLayer],
+        shape: tuple[int, int, int],
+        pixels: tuple[PixelPlace, ...] = (),
+        *,
+        positive: bool = False,
+    ) -> Value:
+        """Append layers and the tensor that consists of them; return the value that the node then holds."""
+        name = self.layer_name(node)
+        if broken := excess(shape, f"output of layer {name!r}"):
+            raise UnsupportedModuleError(broken)
+        self.layers |= {part.name: part for part in parts}
+        names = tuple(part.name for part in parts)
+        self.joints[name] = FloatJoint(name=name, parts=names, shape=shape, pixels=pixels)
+        return Value(tensor=name, shape=shape, alone=self.read_once(node), positive=positive)
+
     def read_once(self, node: fx.Node) -> bool:
         """Whether only one node reads what this one holds."""
         return len(node.users) == 1
@@ -159,7 +180,7 @@ class Graph:
         """Free name for a node's layer: the module's if there is a weight, else the node's."""
         path = self._names.get(weight, "") if isinstance(weight, fx.Node) else ""
         name = path.rpartition(".")[0] or node.name
-        taken = {INPUT, *self.layers}
+        taken = {INPUT, *self.layers, *self.joints}
         if name in taken:
             name = f"{name}_{node.name}"
         return name
@@ -172,7 +193,8 @@ class Graph:
 
     def scale(self, tensor: str) -> Scale | None:
         """Scale of a tensor that the program quantizes; that of its input for a pool."""
-        layer = self.layers.get(tensor)
+        part = self.joints[tensor].parts[0] if tensor in self.joints else tensor
+        layer = self.layers.get(part)
         if layer is not None and layer.alike:
             return self.scale(layer.inputs[0])
         return self.scales.get(tensor)
@@ -213,6 +235,7 @@ class Graph:
     def _check_sizes(self, shape: tuple[int, int, int]) -> None:
         """Refuse weights that are no numbers, and layers beyond all measure."""
         shapes = {INPUT: shape} | {layer.name: layer.shape for layer in self.layers.values()}
+        shapes |= {joint.name: joint.shape for joint in self.joints.values()}
         for layer in self.layers.values():
             taps = math.prod(layer.kernel)
             if layer.weight is not None:

@@ -2,8 +2,11 @@
 
 from dataclasses import astuple, replace
 
+import torch
 from torch import fx
 
+from sim.importers.kernels import window_fields, window_steps
+from sim.importers.pytorch.enlarging import averaged_within
 from sim.importers.pytorch.float_network import FloatLayer
 from sim.importers.pytorch.graph import Graph, Reader, Value
 from sim.importers.pytorch.nodes import (
@@ -38,12 +41,29 @@ def _mean(graph: Graph, node: fx.Node, value: Value) -> Value:
 
 def _average_pool(graph: Graph, node: fx.Node, value: Value) -> Value:
     given = arguments_of(node)
-    if any(given["padding"]):
-        break_rule(node, "padding of an average pool must be 0", pair(given["padding"]))
-    taps = pair(given["kernel_size"])
-    if given["divisor_override"] not in (None, taps[0] * taps[1]):
-        break_rule(node, "divisor_override must not be given", given["divisor_override"])
-    return _average(graph, node, value, taps, pair(given["stride"] or taps))
+    own, taps = pair(given["padding"]), pair(given["kernel_size"])
+    stride, wide = pair(given["stride"] or taps), widened(value.padding, own)
+    divisor = given["divisor_override"] or taps[0] * taps[1]
+    if any(own) and not (given["count_include_pad"] or given["divisor_override"]):
+        graph.unpadded(node, value)
+        shape = _pooled_shape(node, value, taps, stride, wide)
+        return averaged_within(graph, node, value, (taps, stride, own), shape)
+    if wide == Padding() and divisor == taps[0] * taps[1]:
+        return _average(graph, node, value, taps, stride)
+    channels = value.shape[2]
+    layer = FloatLayer(
+        name=graph.layer_name(node),
+        kind=LayerKind.DEPTHWISE if channels > 1 else LayerKind.CONV,
+        inputs=(value.tensor,),
+        shape=_pooled_shape(node, value, taps, stride, wide),
+        kernel=taps,
+        stride=stride,
+        padding=wide,
+        weight=torch.full((channels, 1, *taps), 1 / divisor, dtype=torch.float64),
+        bias=torch.zeros(channels, dtype=torch.float64),
+        weight_scales=torch.full((channels,), 1 / divisor, dtype=torch.float64),
+    )
+    return graph.append(node, layer, positive=value.positive and divisor > 0)
 
 
 def _adaptive_pool(graph: Graph, node: fx.Node, value: Value) -> Value:
@@ -66,6 +86,30 @@ def _average(
     return graph.append(
         node, pool(graph, node, value, kind, *window, shape), positive=value.positive
     )
+
+
+def _largest(graph: Graph, node: fx.Node, value: Value) -> Value:
+    """Largest value of each channel: pools of pools."""
+    given = arguments_of(node)
+    if "output_size" in given:
+        if pair(given["output_size"]) != (1, 1):
+            rule = "output of an adaptive max pool must be (1, 1)"
+            break_rule(node, rule, pair(given["output_size"]))
+    else:
+        rank = len(given["self"].meta["val"].shape)
+        dims = sorted({dim % rank for dim in given["dim"] or range(rank)})
+        if rank < 3 or dims != list(range(2, rank)):
+            break_rule(node, "maximum must be taken over height and width", dims)
+    source = value
+    for place, (kernel, size) in enumerate(window_steps(value.shape[:2])):
+        fields = window_fields(source.shape[:2], kernel, size)
+        layer = pool(
+            graph, node, source, LayerKind.MAX_POOL, kernel, kernel, (*size, value.shape[2])
+        )
+        name = layer.name if size == (1, 1) else f"{layer.name}_{place}"
+        layer = replace(layer, name=name, padding=fields["padding"])
+        source = graph.append(node, layer, positive=value.positive)
+    return replace(source, alone=(source is not value or value.alone) and graph.read_once(node))
 
 
 def _max_pool(graph: Graph, node: fx.Node, value: Value) -> Value:
@@ -121,7 +165,9 @@ def _pooled_shape(
 
 POOLS = {
     "aten.mean.dim": Reader(read=_mean),
-    "aten.avg_pool2d.default": Reader(read=_average_pool),
+    "aten.amax.default": Reader(read=_largest),
+    "aten.adaptive_max_pool2d.default": Reader(read=_largest),
+    "aten.avg_pool2d.default": Reader(read=_average_pool, takes_padding=True),
     "aten._adaptive_avg_pool2d.default": Reader(read=_adaptive_pool),
     "aten.max_pool2d_with_indices.default": Reader(read=_max_pool, takes_padding=True),
 }

@@ -21,7 +21,14 @@ from sim.importers.pytorch.tables import function_values, with_function
 from sim.importers.range_method import RangeMethod
 from sim.scales import Scale, activation_scale, add_factors, quantize_multipliers
 from sim.spec.errors import CosilicoError
-from sim.spec.network import FACTOR_BYTES, Layer, LayerKind, Network, TensorSpec
+from sim.spec.network import (
+    FACTOR_BYTES,
+    Concatenation,
+    Layer,
+    LayerKind,
+    Network,
+    TensorSpec,
+)
 
 __all__ = [
     "QuantizedWeights",
@@ -155,7 +162,14 @@ def quantize_network(
         if high > low and not _LEAST_RANGE <= high - low <= 1 / _LEAST_RANGE:
             rule = f"tensor {tensor!r} must have a range of {_LEAST_RANGE:g} … {1 / _LEAST_RANGE:g}"
             raise CosilicoError(f"{rule} on the calibration images, not {high - low:g}")
-    _warn({tensor: item for tensor, item in seen.items() if tensor not in network.scales})
+    homes = network.homes
+    _warn(
+        {
+            tensor: item
+            for tensor, item in seen.items()
+            if tensor not in network.scales and tensor not in homes
+        }
+    )
     ranges = {tensor: (item.low, item.high) for tensor, item in seen.items()}
     ranges = narrowed_ranges(network, images, ranges, method)
     scales = {tensor: activation_scale(*ends) for tensor, ends in ranges.items()}
@@ -181,8 +195,7 @@ def quantize_as_given(network: FloatNetwork) -> Network:
 
 def unquantized(network: FloatNetwork) -> list[str]:
     """Tensors that need a scale and have none of the program's own."""
-    own = [INPUT, *(layer.name for layer in network.layers if not layer.alike)]
-    return [tensor for tensor in own if tensor not in network.scales]
+    return [tensor for tensor in network.scaled if tensor not in network.scales]
 
 
 def _warn(seen: Mapping[str, SeenRange]) -> None:
@@ -211,12 +224,17 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
     used = {INPUT: scales[INPUT]}
     shapes = {INPUT: network.shape} | {layer.name: layer.shape for layer in network.layers}
     readers = Counter(name for layer in network.layers for name in layer.inputs)
+    shapes |= {joint.name: joint.shape for joint in network.joints}
+    homes = network.homes
     made: dict[str, Layer] = {}
     places: dict[str, str] = {INPUT: INPUT}
     for layer in network.layers:
         sources = [used[name] for name in layer.inputs]
-        scale = sources[0] if layer.alike else scales[layer.name]
+        home = homes.get(layer.name)
+        scale = sources[0] if layer.alike else scales[home.name if home else layer.name]
         used[layer.name], places[layer.name] = scale, layer.name
+        if home:
+            used[home.name], places[home.name] = scale, home.name
         pixels = math.prod(shapes[layer.inputs[0]][:2])
         inputs = [source.scale for source in sources]
         before = places[layer.inputs[0]]
@@ -249,7 +267,22 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
             raise CosilicoError(f"layer {layer.name!r} cannot be quantized: {error}") from None
     try:
         source = TensorSpec.of_shape(INPUT, network.shape, *used[INPUT])
-        return Network(name=network.name, input=source, layers=tuple(made.values()))
+        joints = tuple(
+            Concatenation(
+                name=joint.name,
+                parts=joint.parts,
+                output=TensorSpec.of_shape(joint.name, joint.shape, *used[joint.name]),
+                pixels=joint.pixels,
+            )
+            for joint in network.joints
+        )
+        return Network(
+            name=network.name,
+            input=source,
+            layers=tuple(made.values()),
+            outputs=(network.output,) if network.output else (),
+            concatenations=joints,
+        )
     except ValueError as error:
         raise CosilicoError(str(error)) from None
 

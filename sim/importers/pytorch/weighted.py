@@ -3,9 +3,12 @@
 import math
 from dataclasses import replace
 
-from torch import fx
+import torch
+from torch import Tensor, fx
 
+from sim.importers.kernels import GroupForm, choose_form, effective_kernel, excessive_kernel
 from sim.importers.pytorch.batch_norm import gain_and_offset
+from sim.importers.pytorch.enlarging import transposed
 from sim.importers.pytorch.float_network import FloatLayer
 from sim.importers.pytorch.graph import Graph, Reader, Value
 from sim.importers.pytorch.nodes import (
@@ -16,7 +19,6 @@ from sim.importers.pytorch.nodes import (
     pair,
     refuse,
     sizes_of,
-    undilated,
     widened,
 )
 from sim.spec.network import LayerKind
@@ -28,31 +30,70 @@ def _convolution(graph: Graph, node: fx.Node, value: Value) -> Value:
     given = arguments_of(node)
     groups, weight = given["groups"], graph.constant(node, given["weight"], "weight")
     rank = weight.ndim
-    if given["transposed"] or rank not in (IMAGE - 1, IMAGE):
+    if rank not in (IMAGE - 1, IMAGE):
         refuse(node)
-    undilated(node, given)
+    if given["transposed"]:
+        graph.unpadded(node, value)
+        return transposed(graph, node, value)
     if rank < IMAGE:  # a signal is an image of height 1
         weight = weight.unsqueeze(2)
-    inputs = value.shape[2]
-    if groups not in (1, inputs):
-        break_rule(node, f"groups must be 1 or {inputs}, the number of channels", groups)
-    depthwise = groups == inputs and inputs > 1
-    if depthwise and weight.shape[0] != inputs:
-        rule = f"a depthwise convolution must have {inputs} outputs, as it has inputs"
-        break_rule(node, rule, weight.shape[0])
+    dilation, inputs, outputs = pair(given["dilation"], rank), value.shape[2], weight.shape[0]
+    size = (weight.shape[2], weight.shape[3])
+    if broken := excessive_kernel(size, dilation, outputs * weight.shape[1]):
+        break_rule(node, broken, dilation)
+    kernel = effective_kernel(size, dilation)
+    spread = torch.zeros((*weight.shape[:2], *kernel), dtype=torch.float64)
+    spread[..., :: dilation[0], :: dilation[1]] = weight.double()
+    height, width, _ = shape = image_shape(node)
+    pixels = (value.shape[0] * value.shape[1], height * width)
+    grouping = choose_form((inputs, outputs), groups, math.prod(kernel), pixels, joins=False)
+    name, kind, source = graph.layer_name(node, given["weight"]), LayerKind.DEPTHWISE, value.tensor
+    if grouping.form is GroupForm.REPEATED:
+        source = _repeated(graph, node, value, outputs // inputs)
+    elif grouping.form is not GroupForm.DEPTHWISE:
+        kind, spread = LayerKind.CONV, _between_groups(spread, groups)
     layer = FloatLayer(
-        name=graph.layer_name(node, given["weight"]),
-        kind=LayerKind.DEPTHWISE if depthwise else LayerKind.CONV,
-        inputs=(value.tensor,),
-        shape=image_shape(node),
-        kernel=(weight.shape[2], weight.shape[3]),
+        name=name,
+        kind=kind,
+        inputs=(source,),
+        shape=shape,
+        kernel=kernel,
         stride=pair(given["stride"], rank),
         padding=widened(value.padding, pair(given["padding"], rank, 0)),
-        weight=weight.double(),
-        bias=graph.bias(node, given["bias"], weight.shape[0]),
-        weight_scales=graph.weight_scales(node, given["weight"], weight.shape[0], 0),
+        weight=spread,
+        bias=graph.bias(node, given["bias"], outputs),
+        weight_scales=graph.weight_scales(node, given["weight"], outputs, 0),
     )
     return graph.append(node, layer)
+
+
+def _between_groups(weight: Tensor, groups: int) -> Tensor:
+    """Weights [K, C / groups, kh, kw] of groups as [K, C, kh, kw], 0 between groups."""
+    outputs, depth, *kernel = weight.shape
+    made = weight.new_zeros((groups, outputs // groups, groups, depth, *kernel))
+    each = torch.arange(groups)
+    made[each, :, each] = weight.reshape(groups, -1, depth, *kernel)
+    return made.reshape(outputs, groups * depth, *kernel)
+
+
+def _repeated(graph: Graph, node: fx.Node, value: Value, times: int) -> str:
+    """Append a layer that copies each channel several times; return its tensor."""
+    height, width, channels = value.shape
+    chosen = torch.arange(channels).repeat_interleave(times)
+    name = f"{node.name}_repeated"
+    given = graph.scale(value.tensor)
+    if given is not None:
+        graph.scales[name] = given
+    graph.layers[name] = FloatLayer(
+        name=name,
+        kind=LayerKind.CONV,
+        inputs=(value.tensor,),
+        shape=(height, width, len(chosen)),
+        weight=torch.eye(channels, dtype=torch.float64)[chosen][:, :, None, None],
+        bias=torch.zeros(len(chosen), dtype=torch.float64),
+        weight_scales=torch.ones(len(chosen), dtype=torch.float64),
+    )
+    return name
 
 
 def _linear(graph: Graph, node: fx.Node, value: Value) -> Value:

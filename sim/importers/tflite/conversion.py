@@ -15,7 +15,16 @@ from sim.importers.host import (
     Reshape,
 )
 from sim.importers.limits import excess
-from sim.importers.tflite import activations, arithmetic, elementwise, parts, pooling, windows
+from sim.importers.tflite import (
+    activations,
+    arithmetic,
+    batches,
+    elementwise,
+    parts,
+    pooling,
+    resizing,
+    windows,
+)
 from sim.importers.tflite.host_steps import HOST_OPERATORS, host_step
 from sim.importers.tflite.lowering import OPERATORS, Lowering, image_shape
 from sim.importers.tflite.model import TfliteModel, TfliteOperator
@@ -25,11 +34,17 @@ from sim.spec.archives import read_bytes
 
 __all__ = ["HINTS", "import_tflite", "lower_tflite"]
 
-_TABLES = (activations, arithmetic, elementwise, parts, pooling, windows)
+_TABLES = (activations, arithmetic, batches, elementwise, parts, pooling, resizing, windows)
 """Importing them enters their operators into the table."""
 
-_DATA_INPUTS = {"RESHAPE": 1, "SQUEEZE": 1, "EXPAND_DIMS": 1}
-"""Operators of which later inputs only say a shape, which their output has anyway."""
+_FIRST = slice(1)
+_DATA_INPUTS = {
+    "RESHAPE": _FIRST,
+    "SQUEEZE": _FIRST,
+    "EXPAND_DIMS": _FIRST,
+    "TRANSPOSE_CONV": slice(1, None),
+}
+"""Inputs of operators of which the others only say a shape, which their output has anyway."""
 
 MOST_PARTS = 1 << 10
 """Most inputs of a concatenation."""
@@ -38,20 +53,20 @@ _SEVERAL_OUTPUTS = ("SPLIT", "SPLIT_V")
 
 _INPUT_COUNTS = {
     "ADD": (2, 2), "ARG_MAX": (2, 2), "AVERAGE_POOL_2D": (1, 1),
+    "BATCH_TO_SPACE_ND": (3, 3),
     "CONCATENATION": (1, MOST_PARTS), "CONV_2D": (2, 3),
     "DEPTHWISE_CONV_2D": (2, 3), "DEQUANTIZE": (1, 1), "ELU": (1, 1), "EXPAND_DIMS": (2, 2),
     "FULLY_CONNECTED": (2, 3), "HARD_SWISH": (1, 1), "LEAKY_RELU": (1, 1), "LOGISTIC": (1, 1), "LOG_SOFTMAX": (1, 1), "MAX_POOL_2D": (1, 1),
-    "MEAN": (2, 2), "MUL": (2, 2), "PAD": (2, 2), "PADV2": (3, 3), "PRELU": (2, 2), "QUANTIZE": (1, 1),
-    "RELU": (1, 1), "RELU6": (1, 1), "RELU_N1_TO_1": (1, 1), "RESHAPE": (1, 2), "SLICE": (3, 3),
+    "MAXIMUM": (2, 2), "MEAN": (2, 2), "MINIMUM": (2, 2), "MUL": (2, 2), "PAD": (2, 2), "PADV2": (3, 3), "PRELU": (2, 2), "QUANTIZE": (1, 1),
+    "REDUCE_MAX": (2, 2), "RELU": (1, 1), "RELU6": (1, 1), "RELU_N1_TO_1": (1, 1), "RESHAPE": (1, 2),
+    "RESIZE_BILINEAR": (2, 2), "RESIZE_NEAREST_NEIGHBOR": (2, 2), "SLICE": (3, 3), "SPACE_TO_BATCH_ND": (3, 3),
     "SOFTMAX": (1, 1), "SPLIT": (2, 2), "SPLIT_V": (3, 3), "SQUEEZE": (1, 1), "STRIDED_SLICE": (4, 4),
-    "SUB": (2, 2), "TANH": (1, 1), "TRANSPOSE": (2, 2),
+    "SUB": (2, 2), "TANH": (1, 1), "TRANSPOSE": (2, 2), "TRANSPOSE_CONV": (3, 4),
 }  # fmt: skip
 """Fewest and most inputs of an operator."""
 
 HINTS = {
     "LOG_SOFTMAX": "must be at the end of the model, where the host computes it",
-    "BATCH_TO_SPACE_ND": "dilated convolutions are not supported",
-    "SPACE_TO_BATCH_ND": "dilated convolutions are not supported",
     "SOFTMAX": "must be at the end of the model, where the host computes it",
     "ARG_MAX": "must be at the end of the model, where the host computes it",
     "DEQUANTIZE": "must be at the end of the model: all of it must be quantized",
@@ -106,7 +121,8 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
     for operator in inner:
         if operator.name not in OPERATORS:
             _refuse_operator(model, operator)
-        OPERATORS[operator.name].lower(lowering, operator)
+        if operator.index not in lowering.lowered:
+            OPERATORS[operator.name].lower(lowering, operator)
     layers = tuple(lowering.layers.values())
     if not layers:
         raise UnsupportedModelError("model must have a layer that the accelerator computes")
@@ -207,7 +223,7 @@ def _check_order(model: TfliteModel) -> None:
     known = {tensor.index for tensor in model.tensors if tensor.data is not None}
     known.update(model.inputs)
     for operator in model.operators:
-        for index in operator.inputs[: _DATA_INPUTS.get(operator.name)]:
+        for index in _data(operator):
             if index >= 0 and index not in known:
                 name = model.tensors[index].name
                 model.refuse(operator, f"reads tensor {name!r} before it is computed")
@@ -221,12 +237,17 @@ def _live(model: TfliteModel) -> list[TfliteOperator]:
     for operator in reversed(model.operators):
         if wanted.intersection(operator.outputs):
             live.append(operator)
-            wanted.update(operator.inputs[: _DATA_INPUTS.get(operator.name)])
+            wanted.update(_data(operator))
     return live[::-1]
 
 
+def _data(operator: TfliteOperator) -> tuple[int, ...]:
+    """Inputs of an operator that are more than a shape."""
+    return operator.inputs[_DATA_INPUTS.get(operator.name, slice(None))]
+
+
 def _readers(live: list[TfliteOperator], index: int) -> list[TfliteOperator]:
-    return [node for node in live for i in node.inputs[: _DATA_INPUTS.get(node.name)] if i == index]
+    return [node for node in live for i in _data(node) if i == index]
 
 
 def _before(

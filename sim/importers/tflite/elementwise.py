@@ -1,5 +1,8 @@
 """Lowering of activations, padding, requantization and changes of shape."""
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import numpy as np
 
 from sim.importers.quantization import (
@@ -62,6 +65,41 @@ def _rescale(lowering: Lowering, operator: TfliteOperator, clamp: tuple[int, int
     except ValueError as error:
         lowering.model.refuse(operator, str(error))
     lowering.emit_scaled(operator, source, multipliers, clamp)
+
+
+_BOUNDED = "fused into the layer before as its clamp, else a `depthwise` of one tap of 1"
+_BOUND = "of an activation and one constant, equal for all channels; all quantized alike"
+
+
+@lowers("MAXIMUM", becomes=_BOUNDED, conditions=_BOUND)
+def _maximum(lowering: Lowering, operator: TfliteOperator) -> None:
+    _bounded(lowering, operator, lambda bound: (bound, 127))
+
+
+@lowers("MINIMUM", becomes=_BOUNDED, conditions=_BOUND)
+def _minimum(lowering: Lowering, operator: TfliteOperator) -> None:
+    _bounded(lowering, operator, lambda bound: (-128, bound))
+
+
+def _bounded(
+    lowering: Lowering, operator: TfliteOperator, clamp: Callable[[int], tuple[int, int]]
+) -> None:
+    """The larger or smaller of a tensor and a number: a clamp, as TensorFlow Lite Micro compares integers."""
+    constants = [lowering.tensor(operator, i).data is not None for i in range(2)]
+    if constants.count(True) != 1:
+        lowering.model.refuse(operator, "must be of an activation and a constant")
+    if constants[0]:
+        operator = replace(operator, inputs=operator.inputs[::-1])
+    tensor, bound = lowering.tensor(operator, 0), lowering.tensor(operator, 1)
+    numbers = np.unique(lowering.constant(operator, 1, "int8"))
+    if len(numbers) != 1:
+        rule = f"constant {bound.name!r} must be one number for all channels"
+        lowering.model.refuse(operator, f"{rule}, not {numbers[:8].tolist()}")
+    out = lowering.output(operator)
+    if not (tensor.quantized_like(out) and bound.quantized_like(out)):
+        # TensorFlow Lite Micro compares integers, whatever their scales say.
+        lowering.model.refuse(operator, "inputs and output must be quantized alike")
+    _rescale(lowering, operator, clamp(int(numbers[0])))
 
 
 _PADDED = (
@@ -150,6 +188,7 @@ def _taken_over(lowering: Lowering, index: int, value: int, zero_point: int) -> 
         "CONV_2D": zero_point,
         "DEPTHWISE_CONV_2D": zero_point,
         "MAX_POOL_2D": _MOST_NEGATIVE,
+        "SPACE_TO_BATCH_ND": zero_point,
     }
     return (
         reader is not None

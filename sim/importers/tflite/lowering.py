@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.importers.errors import UnsupportedModelError
-from sim.importers.joints import Joints, copying_layer
+from sim.importers.joints import Joints, copying_layer, selecting_layer
 from sim.importers.limits import MOST_WEIGHTS, excess
 from sim.importers.operator_table import OperatorTable
 from sim.importers.quantization import ACTIVATIONS, activation_clamp
@@ -81,6 +81,7 @@ class Lowering:
         self.pending: dict[int, Pending] = {}
         self.origins: dict[str, int] = {}
         self.factors: dict[int, Factor] = {}
+        self.lowered: set[int] = set()
         self._places: dict[int, str] = {}
         self._orders: dict[int, NDArray[np.int32]] = {}
         self._readers: dict[int, list[TfliteOperator]] = {}
@@ -93,7 +94,7 @@ class Lowering:
         self._outputs = frozenset(output_tensors)
         first = self._readers[input_tensor][0]
         tensor = self.quantized(first, input_tensor)
-        self._place(first, input_tensor, INPUT, image_shape(tensor.shape))
+        self.place(first, input_tensor, INPUT, image_shape(tensor.shape))
         self.joints = Joints()
         self.joints.note_input(self.specs[INPUT])
 
@@ -208,6 +209,10 @@ class Lowering:
         """One of several outputs of an operator, which must be an activation."""
         return self.quantized(operator, operator.outputs[position])
 
+    def held(self, name: str) -> int:
+        """How many of the model's tensors a tensor of the network holds."""
+        return sum(name == place for place in self._places.values())
+
     def is_read(self, index: int) -> bool:
         """Whether an operator reads a tensor, or it is an output."""
         return index in self._readers or index in self._outputs
@@ -248,7 +253,7 @@ class Lowering:
         name = f"{operator.name.lower()}_{operator.index}"
         if len(operator.outputs) > 1:
             name = f"{name}_{position}"
-        self._place(operator, operator.outputs[position], name, shape)
+        self.place(operator, operator.outputs[position], name, shape)
         self._append(operator, name, kind, inputs, fields)
 
     def copy(self, operator: TfliteOperator, source: TensorSpec, *, dense: bool) -> TensorSpec:
@@ -258,6 +263,20 @@ class Lowering:
         self.specs[name] = self.layers[name].output
         self.origins[name] = -1
         return self.specs[name]
+
+    def chosen(
+        self, operator: TfliteOperator, source: TensorSpec, channels: NDArray[np.int64]
+    ) -> TensorSpec:
+        """Append a layer that copies some channels of a tensor, each as often as it is named; return the copy."""
+        name = f"{operator.name.lower()}_{operator.index}_{len(self.layers)}"
+        shape = (source.height, source.width, len(channels))
+        if broken := excess(shape, "activation"):
+            self.model.refuse(operator, broken)
+        output = TensorSpec.of_shape(name, shape, source.scale, source.zero_point)
+        self._enter(operator, selecting_layer(name, source, output, channels))
+        self.specs[name] = output
+        self.origins[name] = -1
+        return output
 
     def concatenate(self, operator: TfliteOperator, sources: list[TensorSpec]) -> None:
         """Let an operator's output consist of the channels of tensors, which are copied where need be."""
@@ -270,7 +289,7 @@ class Lowering:
             self._places[index] = parts[0].name
             return
         name = f"{operator.name.lower()}_{operator.index}"
-        self._place(operator, index, name, (height, width, sum(part.channels for part in parts)))
+        self.place(operator, index, name, (height, width, sum(part.channels for part in parts)))
         try:
             self.joints.join(parts, self.specs[name])
         except ValueError as error:
@@ -300,14 +319,16 @@ class Lowering:
         *,
         kind: LayerKind = LayerKind.DEPTHWISE,
         channels: int = 0,
+        shape: Shape | None = None,
         **fields: Any,
     ) -> TensorSpec:
-        """Append a layer of one tap whose output is no tensor of the model; return that output.
+        """Append a layer whose output is no tensor of the model; return that output.
 
-        ``scale`` has the output's scale and zero point, ``channels`` are the source's if not given.
+        ``scale`` has the output's scale and zero point. Its ``shape`` is the source's if not given, but for
+        ``channels`` where those are.
         """
         name = f"{operator.name.lower()}_{operator.index}_{len(self.layers)}"
-        shape = (source.height, source.width, channels or source.channels)
+        shape = shape or (source.height, source.width, channels or source.channels)
         if broken := excess(shape, "activation"):
             self.model.refuse(operator, broken)
         self.specs[name] = TensorSpec.of_shape(name, shape, *scale)
@@ -386,7 +407,7 @@ class Lowering:
 
     def fuse_clamp(self, operator: TfliteOperator, clamp: tuple[int, int]) -> bool:
         """Narrow the clamp of the layer before instead of a layer; False where others read it."""
-        name = self._made_for(operator.inputs[0], [operator])
+        name = self.made_for(operator.inputs[0], [operator])
         if name is None:
             return False
         layer = self.layers[name]
@@ -413,7 +434,7 @@ class Lowering:
         the layer that makes the tensor, else behind a pool of single pixels.
         """
         source, out = self._in_order(operator, index), self.output(operator)
-        name = self._made_for(index, members)
+        name = self.made_for(index, members)
         if name is None:
             table = ActivationTable(values=values, zero_point=source.zero_point)
             self.emit(operator, LayerKind.MAX_POOL, (source,), source.shape, table=table)
@@ -423,10 +444,10 @@ class Lowering:
             table = ActivationTable(values=values, zero_point=layer.output.zero_point)
         else:
             table = replace(layer.table, values=values[layer.table.values.astype(np.int64) + 128])
-        self._place(operator, out.index, name, source.shape)
+        self.place(operator, out.index, name, source.shape)
         self.layers[name] = replace(layer, output=self.specs[name], table=table)
 
-    def _made_for(self, index: int, readers: Sequence[TfliteOperator]) -> str | None:
+    def made_for(self, index: int, readers: Sequence[TfliteOperator]) -> str | None:
         """Layer whose output is a tensor that nobody but these operators reads; None where there is none."""
         name = self._places.get(index, INPUT)
         if name not in self.layers or self.origins[name] != index or index in self._outputs:
@@ -447,7 +468,8 @@ class Lowering:
             self.model.refuse(operator, f"reads tensor {tensor.name!r} before it is computed")
         return self.specs[self._places[index]]
 
-    def _place(self, operator: TfliteOperator, index: int, name: str, shape: Shape) -> None:
+    def place(self, operator: TfliteOperator, index: int, name: str, shape: Shape) -> None:
+        """Let a tensor of the network hold one of the model."""
         tensor = self.model.tensors[index]
         if broken := excess(shape, f"activation {tensor.name!r}"):
             self.model.refuse(operator, broken)

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sim.importers.quantization import ratio_multiplier
+from sim.importers.tflite.laid import lay, made_alone
 from sim.importers.tflite.lowering import Lowering, image_shape, lowers
 from sim.importers.tflite.model import TfliteOperator
-from sim.spec.network import LayerKind, TensorSpec
+from sim.spec.network import LayerKind, PixelPlace, TensorSpec
 
 __all__: list[str] = []
 
@@ -30,15 +31,21 @@ class _Range:
     "CONCATENATION",
     becomes="nothing: its inputs are stored side by side; an input that is stored elsewhere already is copied by a "
     "`depthwise` of one tap of 1",
-    conditions="over channels; inputs quantized as the output; no fused activation",
+    conditions="over channels, or an image's height or width; inputs quantized as the output; no fused activation",
 )
 def _concatenation(lowering: Lowering, operator: TfliteOperator) -> None:
     out, refuse = lowering.output(operator), lowering.model.refuse
     if operator.options["FusedActivationFunction"] != 0:
         refuse(operator, "must have no fused activation")
     rank, axis = len(out.shape), operator.options["Axis"]
+    if rank == 4 and axis % rank in (1, 2):
+        _joined_pixels(lowering, operator, axis % rank)
+        return
     if axis not in (-1, rank - 1):
-        refuse(operator, f"must be over the last axis, the channels, not over axis {axis}")
+        refuse(
+            operator,
+            f"must be over channels, or over an image's height or width, not over axis {axis}",
+        )
     sources = []
     for position in range(len(operator.inputs)):
         tensor = lowering.tensor(operator, position)
@@ -52,6 +59,41 @@ def _concatenation(lowering: Lowering, operator: TfliteOperator) -> None:
     if channels != out.shape[-1]:
         refuse(operator, f"output must have {channels} channels, not {out.shape[-1]}")
     lowering.concatenate(operator, sources)
+
+
+def _joined_pixels(lowering: Lowering, operator: TfliteOperator, axis: int) -> None:
+    """Put images below each other or side by side: each is stored where it lies."""
+    out, refuse = lowering.output(operator), lowering.model.refuse
+    parts, places, begin = [], [], 0
+    for position, index in enumerate(operator.inputs):
+        tensor = lowering.tensor(operator, position)
+        if not tensor.quantized_like(out):
+            refuse(operator, f"input {tensor.name!r} must be quantized as the output")
+        others = [
+            (n, m)
+            for i, (n, m) in enumerate(zip(tensor.shape, out.shape, strict=False))
+            if i != axis
+        ]
+        if len(tensor.shape) != 4 or any(n != m for n, m in others):
+            rule = f"input {tensor.name!r} must have the output's shape {out.shape} but for axis {axis}"
+            refuse(operator, f"{rule}, not {tensor.shape}")
+        _as_it_lies(lowering, operator, position)
+        twice = operator.inputs.count(index) > 1
+        parts.append(made_alone(lowering, operator, position, dense=True, twice=twice))
+        places.append(PixelPlace(begin=(begin, 0) if axis == 1 else (0, begin)))
+        begin += tensor.shape[axis]
+    if begin != out.shape[axis]:
+        refuse(
+            operator,
+            f"output must have {begin} rows or columns along axis {axis}, not {out.shape[axis]}",
+        )
+    order = list(lowering.layers)
+    if (made := [order.index(part.name) for part in parts]) != sorted(made):
+        # layers store their parts in their order, which must not change what lies over what
+        both = sorted(zip(made, parts, places, strict=True), key=lambda item: item[0])
+        parts, places = [part for _, part, _ in both], [place for _, _, place in both]
+    _, height, width, channels = out.shape
+    lay(lowering, operator, parts, places, (height, width, channels))
 
 
 @lowers("SPLIT", becomes=_TAKEN, conditions="in equal parts; input and outputs quantized alike")

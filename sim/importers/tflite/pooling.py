@@ -5,13 +5,19 @@ import math
 import numpy as np
 
 from sim import golden
+from sim.importers.kernels import window_fields, window_steps
+from sim.importers.mosaics import averaging_parts, pairs, placed, window_of
 from sim.importers.quantization import mean_multiplier
+from sim.importers.tflite.laid import lay, require_signed
 from sim.importers.tflite.lowering import Lowering, lowers
-from sim.importers.tflite.model import TfliteOperator
+from sim.importers.tflite.model import TfliteOperator, TfliteTensor
 from sim.importers.tflite.windows import check_output, window_padding
 from sim.spec.network import LayerKind, Padding, TensorSpec
 
 __all__: list[str] = []
+
+_MOST_AT_BORDER = 1 << 12
+"""Values of a window that reaches over the border."""
 
 _MOST_AVERAGED = 1 << 12
 """Values of a window over which an average of uint8 is compared for every sum."""
@@ -19,8 +25,9 @@ _MOST_AVERAGED = 1 << 12
 
 @lowers(
     "AVERAGE_POOL_2D",
-    becomes="`average_pool`; `global_average_pool` if the window is the whole image",
-    conditions="no window may reach over the border; input and output quantized alike",
+    becomes="`average_pool`; `global_average_pool` if the window is the whole image; where windows reach over the border, a `depthwise` for each "
+    "number of rows and columns in the image, whose pixels are stored one over the other",
+    conditions="input and output quantized alike",
 )
 def _average_pool(lowering: Lowering, operator: TfliteOperator) -> None:
     _pool(lowering, operator, LayerKind.AVERAGE_POOL)
@@ -44,11 +51,11 @@ def _pool(lowering: Lowering, operator: TfliteOperator, kind: LayerKind) -> None
         lowering.model.refuse(operator, "input and output must be quantized alike")
     size = before.around(source.shape[:2])
     padding = before + window_padding(lowering, operator, size, kernel, stride)
-    if kind is LayerKind.AVERAGE_POOL and padding != Padding():
-        rule = "windows must not reach over the border, where they would average fewer values"
-        lowering.model.refuse(operator, rule)
     shape = check_output(lowering, operator, source, padding, kernel, stride, source.channels)
     clamp = lowering.clamp(operator)
+    if kind is LayerKind.AVERAGE_POOL and padding != Padding():
+        _average_over_border(lowering, operator, source, padding, kernel, stride, shape, clamp)
+        return
     if kind is LayerKind.AVERAGE_POOL and lowering.model.unsigned and math.prod(kernel) % 2 == 0:
         _average_of_unsigned(lowering, operator, source, shape, kernel, stride, clamp)
         return
@@ -58,6 +65,53 @@ def _pool(lowering: Lowering, operator: TfliteOperator, kind: LayerKind) -> None
     lowering.emit(
         operator, kind, (source,), shape, kernel=kernel, stride=stride, padding=padding, clamp=clamp
     )
+
+
+def _average_over_border(
+    lowering: Lowering,
+    operator: TfliteOperator,
+    source: TensorSpec,
+    padding: Padding,
+    kernel: tuple[int, int],
+    stride: tuple[int, int],
+    shape: tuple[int, int, int],
+    clamp: tuple[int, int],
+) -> None:
+    """Average what of each window is in the image: a layer for each number of its rows and columns.
+
+    Each has a multiplier of its own. Their sums are of the integers themselves, about whose 0 they are rounded.
+    """
+    require_signed(lowering, operator)
+    if math.prod(kernel) > _MOST_AT_BORDER:
+        rule = f"windows over the border must have at most {_MOST_AT_BORDER} values"
+        lowering.model.refuse(operator, f"{rule}, not {math.prod(kernel)}")
+    rows, columns = (
+        averaging_parts(size, taps, step, before, windows)
+        for size, taps, step, before, windows in zip(
+            source.shape, kernel, stride, (padding.top, padding.left), shape, strict=False
+        )
+    )
+    parts, made, channels = [], pairs(rows, columns), source.channels
+    for down, right in made:
+        count = down.divisor * right.divisor
+        divide = golden.pool_reciprocal(count)
+        # The requantizer divides four times the sum; a weight of 4 makes it.
+        weights = (1 << divide.left) * np.outer(down.taps, right.taps)
+        parts.append(
+            lowering.emit_inner(
+                operator,
+                source,
+                (source.scale, 0),
+                shape=(down.count, right.count, channels),
+                weights=np.repeat(weights[:, :, None], channels, axis=2).astype(np.int8),
+                bias=np.full(channels, (count << divide.left) * source.zero_point, np.int32),
+                multiplier=np.full(channels, divide.multiplier, np.int32),
+                shift=np.full(channels, -divide.right, np.int32),
+                clamp=clamp,
+                **window_of((down, right))._asdict(),
+            )
+        )
+    lay(lowering, operator, parts, [placed(pair) for pair in made], shape)
 
 
 def _average_of_unsigned(
@@ -102,6 +156,44 @@ def _average_of_unsigned(
     conditions="over height and width together, axes kept or not; any output scale",
 )
 def _mean(lowering: Lowering, operator: TfliteOperator) -> None:
+    source, tensor, out = _over_image(lowering, operator)
+    channels = source.channels
+    count = source.height * source.width
+    try:
+        multiplier, shift = mean_multiplier(tensor.scale, out.scale, count)
+    except ValueError as error:
+        lowering.model.refuse(operator, str(error))
+    lowering.emit(
+        operator, LayerKind.MEAN, (source,), (1, 1, channels), multiplier=multiplier, shift=shift
+    )
+
+
+@lowers(
+    "REDUCE_MAX",
+    becomes="`max_pool`, several where the image is larger than 7×7",
+    conditions="over height and width together, axes kept or not; input and output quantized alike",
+)
+def _reduce_max(lowering: Lowering, operator: TfliteOperator) -> None:
+    source, tensor, out = _over_image(lowering, operator)
+    if not out.quantized_like(tensor):
+        lowering.model.refuse(operator, "input and output must be quantized alike")
+    steps = window_steps(source.shape[:2]) or [((1, 1), (1, 1))]
+    for place, (kernel, size) in enumerate(steps):
+        shape = (*size, source.channels)
+        fields = window_fields(source.shape[:2], kernel, size)
+        if place == len(steps) - 1:
+            lowering.emit(operator, LayerKind.MAX_POOL, (source,), shape, **fields)
+            return
+        scale = (source.scale, source.zero_point)
+        source = lowering.emit_inner(
+            operator, source, scale, kind=LayerKind.MAX_POOL, shape=shape, **fields
+        )
+
+
+def _over_image(
+    lowering: Lowering, operator: TfliteOperator
+) -> tuple[TensorSpec, TfliteTensor, TfliteTensor]:
+    """Source, input and output of a reduction over height and width; other axes are refused."""
     source = lowering.source(operator)
     tensor, out = lowering.tensor(operator, 0), lowering.output(operator)
     given = lowering.constant(operator, 1, "int32").reshape(-1).tolist()
@@ -116,11 +208,4 @@ def _mean(lowering: Lowering, operator: TfliteOperator) -> None:
         lowering.model.refuse(operator, f"must be over height and width, not over axes {given}")
     if math.prod(out.shape) != channels or out.shape[-1] != channels:
         lowering.model.refuse(operator, f"output must have {channels} values, not {out.shape}")
-    count = source.height * source.width
-    try:
-        multiplier, shift = mean_multiplier(tensor.scale, out.scale, count)
-    except ValueError as error:
-        lowering.model.refuse(operator, str(error))
-    lowering.emit(
-        operator, LayerKind.MEAN, (source,), (1, 1, channels), multiplier=multiplier, shift=shift
-    )
+    return source, tensor, out

@@ -73,6 +73,11 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
     "FULLY_CONNECTED": ("FullyConnectedOptions", ("FusedActivationFunction", "WeightsFormat")),
     "LEAKY_RELU": ("LeakyReluOptions", ("Alpha",)),
     "MUL": ("MulOptions", ("FusedActivationFunction",)),
+    "RESIZE_BILINEAR": ("ResizeBilinearOptions", ("AlignCorners", "HalfPixelCenters")),
+    "RESIZE_NEAREST_NEIGHBOR": (
+        "ResizeNearestNeighborOptions",
+        ("AlignCorners", "HalfPixelCenters"),
+    ),
     "SOFTMAX": ("SoftmaxOptions", ("Beta",)),
     "SPLIT": ("SplitOptions", ("NumSplits",)),
     "SPLIT_V": ("SplitVOptions", ("NumSplits",)),
@@ -82,21 +87,30 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("BeginMask", "EndMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask"),
     ),
     "SUB": ("SubOptions", ("FusedActivationFunction",)),
+    "TRANSPOSE_CONV": (
+        "TransposeConvOptions",
+        ("Padding", "StrideH", "StrideW", "FusedActivationFunction"),
+    ),
 }  # fmt: skip
 _OPTIONS["MAX_POOL_2D"] = _OPTIONS["AVERAGE_POOL_2D"]
 
 _UNREAD_OPTIONS = {
     "ARG_MAX": "ArgMaxOptions",
+    "BATCH_TO_SPACE_ND": "BatchToSpaceNDOptions",
     "DEQUANTIZE": "DequantizeOptions",
     "EXPAND_DIMS": "ExpandDimsOptions",
     "HARD_SWISH": "HardSwishOptions",
     "LOG_SOFTMAX": "LogSoftmaxOptions",
+    "MAXIMUM": "MaximumMinimumOptions",
     "MEAN": "ReducerOptions",
+    "MINIMUM": "MaximumMinimumOptions",
     "PAD": "PadOptions",
     "PADV2": "PadV2Options",
     "QUANTIZE": "QuantizeOptions",
+    "REDUCE_MAX": "ReducerOptions",
     "RESHAPE": "ReshapeOptions",
     "SLICE": "SliceOptions",
+    "SPACE_TO_BATCH_ND": "SpaceToBatchNDOptions",
     "TRANSPOSE": "TransposeOptions",
 }
 """Options that say nothing which the shapes of the tensors do not; of RELU and its like there are none."""

@@ -1,16 +1,24 @@
 """Lowering of operators with weights: convolutions, depthwise convolutions, fully connected."""
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.importers.kernels import (
+    GroupForm,
+    block_diagonal,
+    choose_form,
+    excessive_kernel,
+    spread_taps,
+)
 from sim.importers.quantization import Multipliers, window_multipliers
 from sim.importers.tflite.lowering import Lowering, lowers
 from sim.importers.tflite.model import TfliteOperator, TfliteTensor
 from sim.spec.network import LayerKind, Padding, TensorSpec
 
-__all__ = ["check_output", "window_padding"]
+__all__ = ["check_output", "constant_weights", "window_padding"]
 
 _SAME, _VALID = 0, 1
 
@@ -50,18 +58,23 @@ def check_output(
     return height, width, channels
 
 
-def _stride(lowering: Lowering, operator: TfliteOperator) -> tuple[int, int]:
-    """Strides; dilation is refused."""
+def _dilated(
+    lowering: Lowering, operator: TfliteOperator, weights: NDArray[np.int8]
+) -> NDArray[np.int8]:
+    """Weights [..., kh, kw, C] with the zeros between taps that the operator's dilation asks for."""
     dilation = (operator.options["DilationHFactor"], operator.options["DilationWFactor"])
-    if dilation != (1, 1):
-        lowering.model.refuse(operator, f"dilation must be (1, 1), not {dilation}")
-    return operator.options["StrideH"], operator.options["StrideW"]
+    if min(dilation) < 1:
+        lowering.model.refuse(operator, f"dilation must be at least 1, not {dilation}")
+    kernel, taps = weights.shape[1:3], weights.shape[0] * weights.shape[3]
+    if broken := excessive_kernel(kernel, dilation, taps):
+        lowering.model.refuse(operator, broken)
+    return spread_taps(weights, dilation, 1)
 
 
-def _weights(
+def constant_weights(
     lowering: Lowering, operator: TfliteOperator, rank: int, axis: int
 ) -> tuple[TfliteTensor, NDArray[np.int8]]:
-    """Weights, of which ``axis`` counts output channels."""
+    """Weights of an operator, of which ``axis`` counts output channels."""
     data = lowering.constant(operator, 1, "int8")
     tensor = lowering.tensor(operator, 1)
     refuse = lowering.model.refuse
@@ -102,84 +115,112 @@ def _multipliers(
         lowering.model.refuse(operator, str(error))
 
 
+_GROUPED = (
+    "what takes the fewest multiplications of: one `conv` with zeros between groups, {}, or a `conv` of each of several ranges "
+    "of channels, side by side"
+)
+
+
 @lowers(
     "CONV_2D",
-    becomes="`conv`; `depthwise` if each channel is a group of its own",
-    conditions="not: dilation, other groups",
+    becomes="`conv`, its kernel with zeros between taps if dilated; `depthwise` if each channel is a group of its own; other "
+    "groups " + _GROUPED.format("a `depthwise` of repeated channels"),
+    conditions="",
 )
 def _conv(lowering: Lowering, operator: TfliteOperator) -> None:
     source, padding = lowering.image(operator)
-    tensor, weights = _weights(lowering, operator, 4, 0)
-    channels = weights.shape[0]
-    kind = LayerKind.CONV
-    if weights.shape[3] == 1 and source.channels == channels > 1:
-        kind, weights = (
-            LayerKind.DEPTHWISE,
-            np.ascontiguousarray(weights[..., 0].transpose(1, 2, 0)),
-        )
-    elif weights.shape[3] != source.channels:
-        rule = f"must not be grouped: weights of {weights.shape[3]} input channels"
-        lowering.model.refuse(operator, f"{rule}, not the input's {source.channels}")
-    _windowed(lowering, operator, kind, source, padding, tensor, weights, channels)
+    tensor, weights = constant_weights(lowering, operator, 4, 0)
+    channels, depth = weights.shape[0], weights.shape[3]
+    if source.channels % depth or channels % (source.channels // depth):
+        rule = f"weights must be for the input's {source.channels} channels or for groups of them"
+        lowering.model.refuse(operator, f"{rule}, not for {depth} of {channels} outputs")
+    groups = source.channels // depth
+    _windowed(lowering, operator, source, padding, tensor, weights, groups)
 
 
 @lowers(
     "DEPTHWISE_CONV_2D",
-    becomes="`depthwise`; `conv` if the input has one channel and the output several",
-    conditions="not: dilation, a depth multiplier on more than one input channel",
+    becomes="`depthwise`, its kernel with zeros between taps if dilated; `conv` if the input has one channel and the output "
+    "several; with a depth multiplier a `depthwise` of channels that a 1×1 `conv` repeats, or a `conv` with zeros, "
+    "whichever takes fewer multiplications",
+    conditions="",
 )
 def _depthwise(lowering: Lowering, operator: TfliteOperator) -> None:
     source, padding = lowering.image(operator)
-    tensor, weights = _weights(lowering, operator, 4, 3)
+    tensor, weights = constant_weights(lowering, operator, 4, 3)
     channels = weights.shape[3]
     if weights.shape[0] != 1:
         lowering.model.refuse(operator, f"weights must have shape (1, …), not {weights.shape}")
-    if channels == source.channels:
-        kind, arranged = LayerKind.DEPTHWISE, weights[0]
-    elif source.channels == 1:
-        # One input channel: every output channel is an ordinary filter over it.
-        kind, arranged = LayerKind.CONV, weights.transpose(3, 1, 2, 0)
-    else:
-        rule = f"depth multiplier must be 1, not {channels} output for {source.channels} input"
-        lowering.model.refuse(operator, f"{rule} channels")
+    if channels % source.channels:
+        rule = f"output channels must be a multiple of the input's {source.channels}"
+        lowering.model.refuse(operator, f"{rule}, not {channels}")
     option, expected = operator.options["DepthMultiplier"], channels // source.channels
     if option != expected:
         # TensorFlow Lite Micro believes the option, and computes nothing for 0.
         lowering.model.refuse(operator, f"option DepthMultiplier must be {expected}, not {option}")
-    arranged = np.ascontiguousarray(arranged)
-    _windowed(lowering, operator, kind, source, padding, tensor, arranged, channels)
+    arranged = np.ascontiguousarray(weights.transpose(3, 1, 2, 0))
+    _windowed(lowering, operator, source, padding, tensor, arranged, source.channels)
 
 
 def _windowed(
     lowering: Lowering,
     operator: TfliteOperator,
-    kind: LayerKind,
     source: TensorSpec,
     before: Padding,
     tensor: TfliteTensor,
     weights: NDArray[np.int8],
-    channels: int,
+    groups: int,
 ) -> None:
-    kernel = weights.shape[-3:-1]
-    stride = _stride(lowering, operator)
+    """Append the layers of a convolution with weights [K, kh, kw, C / groups]."""
+    weights = _dilated(lowering, operator, weights)
+    channels, *kernel = weights.shape[:3]
+    stride = (operator.options["StrideH"], operator.options["StrideW"])
+    taps = (kernel[0], kernel[1])
     size = before.around(source.shape[:2])
-    padding = before + window_padding(lowering, operator, size, kernel, stride)
-    shape = check_output(lowering, operator, source, padding, kernel, stride, channels)
+    padding = before + window_padding(lowering, operator, size, taps, stride)
+    shape = check_output(lowering, operator, source, padding, taps, stride, channels)
     multiplier, shift = _multipliers(lowering, operator, tensor, channels)
-    lowering.emit(
-        operator,
-        kind,
-        (source,),
-        shape,
-        kernel=kernel,
-        stride=stride,
-        padding=padding,
-        weights=weights,
-        bias=_bias(lowering, operator, channels),
-        multiplier=multiplier,
-        shift=shift,
-        clamp=lowering.clamp(operator),
-    )
+    window: dict[str, Any] = {"kernel": taps, "stride": stride, "padding": padding}
+    window["clamp"] = lowering.clamp(operator)
+    parameters: dict[str, Any] = {
+        "bias": _bias(lowering, operator, channels),
+        "multiplier": multiplier,
+        "shift": shift,
+    }
+    pixels = (source.height * source.width, shape[0] * shape[1])
+    grouping = choose_form((source.channels, channels), groups, math.prod(taps), pixels)
+    if grouping.form is GroupForm.RANGES:
+        out, parts = lowering.output(operator), []
+        for place in range(grouping.ranges):
+            own, ends = (
+                slice(place * whole // grouping.ranges, (place + 1) * whole // grouping.ranges)
+                for whole in (source.channels, channels)
+            )
+            picked = lowering.chosen(operator, source, np.arange(own.start, own.stop))
+            filters = block_diagonal(weights[ends], groups // grouping.ranges)
+            parts.append(
+                lowering.emit_inner(
+                    operator,
+                    picked,
+                    (float(out.scale), out.zero_point),
+                    kind=LayerKind.CONV,
+                    shape=(*shape[:2], len(filters)),
+                    weights=filters,
+                    **{name: values[ends] for name, values in parameters.items()},
+                    **window,
+                )
+            )
+        lowering.concatenate(operator, parts)
+        return
+    kind = LayerKind.DEPTHWISE
+    if grouping.form is GroupForm.REPEATED:
+        repeated = np.repeat(np.arange(source.channels), channels // groups)
+        source = lowering.chosen(operator, source, repeated)
+    elif grouping.form is not GroupForm.DEPTHWISE:
+        kind, weights = LayerKind.CONV, block_diagonal(weights, groups)
+    if kind is LayerKind.DEPTHWISE:
+        weights = np.ascontiguousarray(weights[..., 0].transpose(1, 2, 0))
+    lowering.emit(operator, kind, (source,), shape, weights=weights, **parameters, **window)
 
 
 @lowers(
@@ -190,7 +231,7 @@ def _windowed(
 )
 def _fully_connected(lowering: Lowering, operator: TfliteOperator) -> None:
     source, order = lowering.ordered(operator)
-    tensor, weights = _weights(lowering, operator, 2, 0)
+    tensor, weights = constant_weights(lowering, operator, 2, 0)
     if operator.options["WeightsFormat"] != 0:
         lowering.model.refuse(operator, "weights must be in the default format")
     channels, depth = weights.shape

@@ -219,27 +219,6 @@ def test_a_network_and_its_folder(tmp_path: Path) -> None:
     assert np.ptp(expected) > 0.1
 
 
-def test_refuses_what_the_hardware_does_not_compute() -> None:
-    graph = Graph()
-    y = convolution(graph, graph.pair("x", 0.03, 5), 0.03, (4, 3, 3, 3), dilations=[2, 2])
-    where = r"node \d+ Conv 'n\d+' \(tensor 't\d+'\): "
-    y = graph.pair(y, 0.1, 0)
-    refused(graph.model(y, (1, 3, 9, 9)), where + r"dilations must be \[1, 1\], not \[2, 2\]")
-    graph = Graph()
-    y = convolution(graph, graph.pair("x", 0.03, 5), 0.03, (4, 2, 3, 3), group=2)
-    refused(
-        graph.model(graph.pair(y, 0.1, 0), (1, 4, 9, 9)),
-        where + "group must be 1 or the 4 input channels, not 2",
-    )
-    graph = Graph()
-    y = convolution(graph, graph.pair("x", 0.03, 5), 0.03, (8, 1, 3, 3), group=4)
-    refused(
-        graph.model(graph.pair(y, 0.1, 0), (1, 4, 9, 9)),
-        where + r"weights must be for 4 input channels in groups of 4 and a depth multiplier of 1, "
-        r"not of shape \(8, 1, 3, 3\)",
-    )
-
-
 @pytest.mark.parametrize(
     ("operator", "hint"),
     [

@@ -164,13 +164,6 @@ def test_a_network_of_a_signal(pool: str) -> None:
     check(graph.model(graph.pair(y, 0.2, 0), (1, 4, 17)), step=0.2, bound=3)
 
 
-def test_dilations_of_a_signal_are_refused() -> None:
-    graph = Graph()
-    y = convolution(graph, graph.pair("x", 0.03, 5), 0.03, (4, 3, 3), dilations=[2])
-    rule = r"dilations must be \[1\], not \[2\]"
-    refused(graph.model(graph.pair(y, 0.1, 0), (1, 3, 9)), WHERE.format("Conv") + rule)
-
-
 def per_channel(graph: Graph, operator: str) -> list[str]:
     """Operands behind the activation: a number for each of 6 channels."""
     data = graph.rng.uniform(0.5, 1.5, (6, 1, 1)) * np.array([1, -1, 1, 1, -1, 1])[:, None, None]

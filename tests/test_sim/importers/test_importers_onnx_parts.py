@@ -123,7 +123,7 @@ def test_every_output_equals_the_runtime_s() -> None:
 @pytest.mark.parametrize(
     ("axis", "message"),
     [
-        (2, "must be over axis 1, the channels, not over axis 2"),
+        (0, "must be over an axis behind the batch, not over axis 0"),
         (4, "axis must be one of 4, not 4"),
     ],
 )

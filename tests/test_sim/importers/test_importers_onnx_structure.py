@@ -205,13 +205,30 @@ def test_is_refused(change: Callable[[onnx.ModelProto], None], line: str) -> Non
 
 
 ATTRIBUTES = {
-    "AveragePool": ("auto_pad", "ceil_mode", "kernel_shape", "pads", "strides", "dilations"),
+    "AveragePool": (
+        "auto_pad",
+        "ceil_mode",
+        "count_include_pad",
+        "kernel_shape",
+        "pads",
+        "strides",
+        "dilations",
+    ),
     "ArgMax": ("axis", "keepdims", "select_last_index"),
     "BatchNormalization": ("epsilon", "training_mode"),
     "Celu": ("alpha",),
     "Clip": ("min", "max"),
     "Concat": ("axis",),
     "Conv": ("auto_pad", "dilations", "group", "kernel_shape", "pads", "strides"),
+    "ConvTranspose": (
+        "auto_pad",
+        "dilations",
+        "group",
+        "output_padding",
+        "output_shape",
+        "pads",
+        "strides",
+    ),
     "DequantizeLinear": ("block_size", "axis"),
     "Elu": ("alpha",),
     "Flatten": ("axis",),
@@ -229,8 +246,18 @@ ATTRIBUTES = {
     "QLinearLeakyRelu": ("alpha",),
     "QLinearSoftmax": ("axis", "opset"),
     "QuantizeLinear": ("block_size", "output_dtype"),
+    "ReduceMax": ("axes", "keepdims"),
     "ReduceMean": ("axes", "keepdims"),
     "Reshape": ("allowzero",),
+    "Resize": (
+        "antialias",
+        "axes",
+        "coordinate_transformation_mode",
+        "exclude_outside",
+        "keep_aspect_ratio_policy",
+        "mode",
+        "nearest_mode",
+    ),
     "Shape": ("start", "end"),
     "Slice": ("axes", "ends", "starts"),
     "Softmax": ("axis",),
@@ -238,6 +265,7 @@ ATTRIBUTES = {
     "Squeeze": ("axes",),
     "Transpose": ("perm",),
     "Unsqueeze": ("axes",),
+    "Upsample": ("mode", "scales"),
 }
 VALUES: tuple[Any, ...] = (
     None, 10**28, -(10**28), 1 << 40, -7, 3, 0.5, float("nan"), "x", [], [1], [1] * 3, [1 << 40] * 4,
@@ -290,6 +318,7 @@ def test_attributes_of_any_type_are_read_or_refused(operator: str) -> None:
         "QuantizeLinear": ("image", *pair),
         "DequantizeLinear": ("image", *pair),
         "Conv": ("image", "weights"),
+        "ConvTranspose": ("image", "weights"),
         "Gemm": ("image", "weights"),
         "Reshape": ("image", "shape"),
         "BatchNormalization": ("image", *["ones"] * 4),
@@ -314,13 +343,13 @@ def test_attributes_of_any_type_are_read_or_refused(operator: str) -> None:
 
 def test_every_operator_with_attributes_is_tried() -> None:
     assert ATTRIBUTES.keys() == {
-        "AveragePool", "ArgMax", "BatchNormalization", "Celu", "Clip", "Concat", "Conv", "DequantizeLinear", "Elu", "Flatten",
+        "AveragePool", "ArgMax", "BatchNormalization", "Celu", "Clip", "Concat", "Conv", "ConvTranspose", "DequantizeLinear", "Elu", "Flatten",
         "Gemm", "HardSigmoid", "LeakyRelu", "LogSoftmax", "MaxPool", "Pad", "QGemm", "QLinearAveragePool", "QLinearConcat",
-        "QLinearConv", "QLinearGlobalAveragePool", "QLinearLeakyRelu", "QLinearSoftmax", "QuantizeLinear", "ReduceMean", "Reshape", "Shape", "Slice", "Softmax",
-        "Split", "Squeeze", "Transpose", "Unsqueeze",
+        "QLinearConv", "QLinearGlobalAveragePool", "QLinearLeakyRelu", "QLinearSoftmax", "QuantizeLinear", "ReduceMax", "ReduceMean", "Reshape", "Resize", "Shape", "Slice", "Softmax",
+        "Split", "Squeeze", "Transpose", "Unsqueeze", "Upsample",
     }  # fmt: skip
     assert ONNX_OPERATORS.keys() - ATTRIBUTES.keys() == {
-        "Add", "Cast", "Div", "Dropout", "Gather", "GlobalAveragePool", "HardSwish", "Identity", "MatMul",
+        "Add", "Cast", "Div", "Dropout", "Gather", "GlobalAveragePool", "GlobalMaxPool", "HardSwish", "Identity", "MatMul",
         "Max", "Min", "Mod", "Mul", "Neg", "PRelu", "QLinearAdd", "QLinearMatMul", "QLinearMul", "QLinearSigmoid", "ReduceProd", "Relu",
         "Sigmoid", "Sub", "Tanh",
     }  # fmt: skip

@@ -178,9 +178,20 @@ def test_other_concatenations_are_refused() -> None:
     model = Model()
     parts = model.conv(model.image, 3), model.conv(model.image, 3)
     rows = model.made(3, (8, 5))
-    model.operator("CONCATENATION", parts, [rows], Axis=1)
-    rule = "must be over the last axis, the channels, not over axis 1"
+    model.operator("CONCATENATION", parts, [rows], Axis=0)
+    rule = "must be over channels, or over an image's height or width, not over axis 0"
     assert refusal(model, rows) == rule
+    model = Model()
+    parts = model.conv(model.image, 3), model.conv(model.image, 2)
+    rows = model.made(3, (8, 5))
+    model.operator("CONCATENATION", parts, [rows], Axis=1)
+    rule = f"input 'tensor{parts[1]}' must have the output's shape (1, 8, 5, 3) but for axis 1, not (1, 4, 5, 2)"
+    assert refusal(model, rows) == rule
+    model = Model()
+    parts = model.conv(model.image, 3), model.conv(model.image, 3)
+    rows = model.made(3, (9, 5))
+    model.operator("CONCATENATION", parts, [rows], Axis=-3)
+    assert refusal(model, rows) == "output must have 8 rows or columns along axis 1, not 9"
     model = Model()
     other = model.conv(model.image, 3, scales=[0.7])
     joined = model.joined(model.conv(model.image, 3), other)

@@ -123,16 +123,15 @@ def expanded_wrongly() -> bytes:
     return writer.end(result)
 
 
-def transposed_convolution() -> bytes:
-    """A reshape as converters write it: the shape of its output is computed from its input's."""
+def behind_a_shape() -> bytes:
+    """An operator that is not supported and reads a shape, which is computed from an activation's."""
     writer = Convolution()
     sizes, result = (
         writer.tensor((4,), "int32", name="sizes"),
         writer.tensor((1, 8, 8, 2), name="result", **LIKE),
     )
     writer.operator("SHAPE", [writer.seen], [sizes])
-    kernel = writer.constant(np.ones((2, 2, 2, 2)), "int8", scales=[0.01])
-    writer.operator("TRANSPOSE_CONV", [sizes, kernel, writer.seen], [result])
+    writer.operator("BROADCAST_TO", [writer.seen, sizes], [result])
     return writer.end(result)
 
 
@@ -294,8 +293,8 @@ LINES: list[tuple[Callable[[], bytes], str]] = [
         r"not \(1, 32\)",
     ),
     (
-        transposed_convolution,
-        rf"operator 2 TRANSPOSE_CONV {TENSOR}: is not supported; supported are .*",
+        behind_a_shape,
+        rf"operator 2 BROADCAST_TO {TENSOR}: is not supported; supported are .*",
     ),
     (
         of_bytes,

@@ -10,6 +10,7 @@ from sim.realizability import check
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
 from testbench.cases.imported import IMPORTED, ImportedCase, draw_imported_group
 from testbench.cases.random_networks import Case
+from testbench.cases.tflite_convolutions import convolution_model
 from testbench.cases.tflite_models import random_model
 from testbench.validation.random_pairs import run_case
 
@@ -32,9 +33,11 @@ def test_draws_models_that_fit_one_accelerator() -> None:
         assert check(case.config, case.network, images=case.batch) == []
         assert (str(case.stratum), case.label) == (IMPORTED, f"random{case.model_seed}")
         assert case.images.shape == (case.image_count, *case.network.input.shape)
-        again = random_model(case.model_seed, case.image_count)
+        draw = convolution_model if case.recipe.startswith("convolution_model(") else random_model
+        again = draw(case.model_seed, case.image_count)
         assert again.content == case.model.content
         np.testing.assert_array_equal(again.inputs, case.model.inputs)
+    assert sum(case.recipe.startswith("convolution_model(") for case in cases) == 2
 
 
 def test_the_same_seed_draws_the_same_models() -> None:

@@ -22,12 +22,14 @@ def test_cases_of_a_group_share_their_accelerator() -> None:
 @pytest.mark.rtl
 @pytest.mark.slow
 def test_random_graphs_are_exact_in_rtl() -> None:
-    joined = several = 0
+    joined = several = mosaics = 0
     for case in draw_graph_group(1, 0, 8, TINY, SEED, max_macs=64):
         outcome = run_case(case)
         assert outcome.passed, case.title
         mapped = map_realizable(case.config, case.network, case.batch)
         joined += int(mapped.tensor_plan[:, TensorPlan.JOINED].sum())
         several += len(case.network.outputs) > 1
+        mosaics += any(joint.pixels for joint in case.network.concatenations)
     assert joined
     assert several
+    assert mosaics > 2
