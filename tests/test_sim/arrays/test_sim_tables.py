@@ -57,7 +57,9 @@ def test_layer_and_tensor_tables_name_each_layers_operands() -> None:
         tensors = list(network.tensors.values())
         last = len(tensors) - 1
         assert tensor_table(network).tolist() == [
-            [*tensor.shape, t == last, -1, 0, t - 1] for t, tensor in enumerate(tensors)
+            # the last six are of parts of mosaics
+            [*tensor.shape, t == last, -1, 0, t - 1, *[0] * 6]
+            for t, tensor in enumerate(tensors)
         ]
         table = layer_table(network)
         assert table.shape == (len(network.layers), len(LayerColumn))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sim.arrays.plan_columns import TensorPlan
-from sim.arrays.tables import COLUMNS
+from sim.arrays.tables import COLUMNS, TensorColumn, tensor_table
 from sim.realizability import attempt
 from sim.spec.descriptor import Queue
 from sim.spec.network import Concatenation
@@ -46,6 +46,25 @@ def expected(mosaic: Concatenation, part: int, shape: tuple[int, int], groups: i
         (group * height + row) * width + column
         for group, row, column in itertools.product(range(groups), rows, columns)
     }
+
+
+def test_the_table_says_where_pixels_lie() -> None:
+    rng, met = np.random.default_rng(4), 0
+    while met < GRAPHS:
+        network = random_graph(TINY.default, rng, "g")
+        table, names = tensor_table(network, 1), list(network.tensors)
+        for joint in network.concatenations:
+            for part, place in zip(joint.parts, joint.pixels, strict=False):
+                met += 1
+                row = table[names.index(part)]
+                assert row[TensorColumn.STEP_Y :].tolist() == [
+                    *place.step,
+                    *place.begin,
+                    *place.times,
+                ]
+        parts = {part for joint in network.concatenations if joint.pixels for part in joint.parts}
+        for name, row in zip(names, table, strict=True):
+            assert (row[TensorColumn.STEP_Y] > 0) == (name in parts)
 
 
 @pytest.mark.slow
