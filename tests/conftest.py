@@ -98,7 +98,7 @@ WITHOUT_KERNELS = {
 By the time that they end, another worker has compiled all kernels.
 """
 
-MOST_CORE_SECONDS = 120
+MOST_CORE_SECONDS = 240
 """Seconds of a processor that a test may take.
 
 With the processes that it starts, and the kernels that it is the first to need. A larger test is made
