@@ -88,7 +88,9 @@ def choices(architecture: Any) -> list[tuple[str, str]]:
 
 
 def _skipped(name: str, value: Any) -> str:
-    """Words on the blocks that the search left out, which have expansion 0."""
+    """Words on what the search left out: blocks with expansion 0, a head of 0 channels."""
+    if name == "head" and value == 0:
+        return " (left out)"
     if name == "expansions" and isinstance(value, list) and 0 in value:
         return " (0: the block is left out)"
     return ""

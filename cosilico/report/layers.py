@@ -229,7 +229,7 @@ def total_table(profiles: dict[str, Profile]) -> DataTable:
         counts = [useful, *losses.values()]
         rows.append([role, "cycles", profile.total_cycles, *counts])
         shares = [100 * count / profile.total_cycles for count in counts]
-        rows.append([role, "% of the run", 100.0, *shares])
+        rows.append([role, "%", 100.0, *shares])
     return DataTable(
         name="losses-total",
         caption="Where the cycles of the whole run go",

@@ -119,7 +119,7 @@ def test_shows_every_figure_the_run_measured(run: Path) -> None:
     assert re.findall(r"[\d.]+×", gains[1]) == ["1.00×", "2.50×", "3.12×", "1.25×", "2.00×"]
     assert "is <strong>2.50 times as fast</strong>" in text
     assert (
-        "<strong>25.00&nbsp;% more</strong> cycles <strong>than</strong> the best accelerator of the space "
+        "<strong>25.00&nbsp;% more cycles</strong> than the best accelerator of the space "
         "within the area budget of 0.900 mm² (that of the default)." in text
     )
 
@@ -212,7 +212,8 @@ def test_a_block_that_is_left_out_is_said_to_be(run: Path, results: dict[str, An
     results["search"]["architecture"] = {"kernels": [3, 5], "expansions": [0, 2]}
     (run / "results.json").write_text(json.dumps(results))
     assert "<dd>0, 2 (0: the block is left out)</dd>" in page_of(run)
-    assert choices({"expansions": [1, 2]}) == [("expansions", "1, 2")]
+    assert choices({"expansions": [1, 2], "head": 8}) == [("expansions", "1, 2"), ("head", "8")]
+    assert choices({"head": 0}) == [("head", "0 (left out)")]
 
 
 def test_says_which_view_of_the_grid_ran(run: Path, results: dict[str, Any]) -> None:
@@ -360,6 +361,8 @@ def test_floorplan_areas_are_the_models(run: Path) -> None:
     # The gaps between PEs come off all parts in a PE alike.
     ratio = drawn["local_memory"] / parts.local_memory
     assert 0.8 < ratio < 1
+    assert 1 - drawn_plan.gaps == pytest.approx(ratio, rel=1e-3)
+    assert f"too small by {100 * drawn_plan.gaps:.0f} % (default)" in page_of(run)
     lanes = parts.register_files + parts.window_rings
     assert drawn["register_files"] / lanes == pytest.approx(ratio, rel=1e-2)
     # A part's number lies on the part, and only where it has room.

@@ -259,3 +259,21 @@ def test_a_table_shows_what_its_csv_holds(folder: Path) -> None:
         assert max(roof, float(row["macs_per_cycle"])) <= side["macs_per_cycle"]
         assert row["limit"] == ("multipliers" if roof == side["macs_per_cycle"] else "bandwidth")
         assert float(row["share_of_roof"]) == pytest.approx(float(row["macs_per_cycle"]) / roof)
+
+
+def test_the_chain_marks_what_leaves_the_chip(folder: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(folder / "run", run)
+    change(run / "results.json", ("rtl", "spilled"), ["block2.depthwise"])
+    change(run / "results.json", ("rtl_default", "spilled"), ["block3.depthwise"])
+    layers = results_of(folder)["rtl"]["profile"]["layers"]
+    names = [layer["name"] for layer in layers]
+    assert "block2.depthwise" in names
+    text = " ".join(write_report(run).read_text().split())
+    marked = re.findall(r'<li class="spilled"><b>([^<]*)</b>.*?external memory', text)
+    written = {layer["name"] for layer in layers if layer["write_bytes"]} | {"block2.depthwise"}
+    assert marked == [name for name in names if name in written]
+    assert names[-1] in marked
+    assert text.count("<br>through external memory") == 1
+    assert text.count("<br>to external memory") == len(marked) - 1
+    assert "On the default, the output of block3.depthwise goes through external memory." in text
