@@ -154,8 +154,8 @@ def answer(records: RunRecords) -> Answer:
 
 def _cold_gain(records: RunRecords) -> float | None:
     sides = [records.sides[role] for role in ("default", "found")]
-    cold = [side.get("cold_cycles") for side in sides]
-    if None in cold or cold == [side["measured_cycles"] for side in sides]:
+    cold = [side.get("cold_cycles") or side["measured_cycles"] for side in sides]
+    if cold == [side["measured_cycles"] for side in sides]:
         return None
     return float(cold[0] / cold[1])
 

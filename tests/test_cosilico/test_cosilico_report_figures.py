@@ -224,12 +224,12 @@ def test_times_memories_and_splits_are_the_records(folder: Path) -> None:
         assert "padding included" in local["purpose"]
         registers = memories["register file, of a lane"]
         assert int(registers["size_bytes"]) == config.register_file_kb * 1024
-        parts = [
+        sizes = [
             int(n.replace(",", "")) for n in re.findall(r"([\d,]+) bytes", registers["purpose"])
         ]
         half = int(memories["register file, half of a lane"]["size_bytes"])
-        assert parts == [config.accumulator_rows * config.row_bytes, half]
-        assert parts[0] + 2 * half <= int(registers["size_bytes"])
+        assert sizes == [config.accumulator_rows * config.row_bytes, half]
+        assert sizes[0] + 2 * half <= int(registers["size_bytes"])
         fetched = profile["descriptor_bytes"]
         assert int(memories["external memory, descriptors"]["used_bytes"]) == fetched
         text = " ".join((folder / "run" / "report.html").read_text().split())
