@@ -49,9 +49,10 @@ def segments(timeline: Timeline) -> Segments:
 
     It computes up to the cycle before an EXECUTE's done, as its counter has it. Between two EXECUTEs it waits for LOAD until the token of the LOAD that the second needs has come, then for
     STORE likewise; what is left is fetching and draining. After the last EXECUTE it waits for STORE until the last
-    STORE is done.
+    STORE is done. While that LOAD, or an earlier LOAD of the queue, is itself held by a STORE, EXECUTE waits for STORE:
+    the accelerator's counter of waits for LOAD counts these cycles too.
     """
-    bounds, last = [0], 0
+    bounds, last, held = [0], 0, _held_by_store(timeline)
     states: list[int] = []
 
     def extend(until: int, state: int) -> None:
@@ -63,14 +64,17 @@ def segments(timeline: Timeline) -> Segments:
         bounds.append(until)
         states.append(state)
 
-    waits = (timeline.after_load, _WAITS_LOAD), (timeline.after_store, _WAITS_STORE)
+    def waits_for(giver: int, start: int, state: int) -> None:
+        if giver != NOBODY:
+            token = int(timeline.done[giver]) + timeline.token_cycles
+            extend(min(int(held[giver]), token, start), _WAITS_STORE)
+            extend(min(token, start), state)
+
     for place in timeline.of_queue(Queue.EXECUTE).tolist():
         start = int(timeline.start[place])
         extend(min(last, start), _OTHER)
-        for after, state in waits:
-            if after[place] != NOBODY:
-                token = int(timeline.done[after[place]]) + timeline.token_cycles
-                extend(min(token, start), state)
+        waits_for(int(timeline.after_load[place]), start, _WAITS_LOAD)
+        waits_for(int(timeline.after_store[place]), start, _WAITS_STORE)
         extend(start, _OTHER)
         last = int(timeline.done[place])
         extend(last - 1, _COMPUTING)
@@ -80,6 +84,21 @@ def segments(timeline: Timeline) -> Segments:
         extend(min(int(timeline.done[stores].max()), timeline.total_cycles), _WAITS_STORE)
     extend(timeline.total_cycles, _OTHER)
     return Segments(bounds=np.array(bounds, np.int64), states=np.array(states, np.int64))
+
+
+def _held_by_store(timeline: Timeline) -> NDArray[np.int64]:
+    """Return for each LOAD until when a STORE held it or an earlier LOAD, 0 for never : int64[n].
+
+    A STORE holds a LOAD that begins in the cycle in which the STORE's token comes. LOADs begin in order, so whoever
+    waits for a later one waits for this STORE first.
+    """
+    held = np.zeros(len(timeline), np.int64)
+    loads = timeline.of_queue(Queue.LOAD)
+    givers = timeline.after_store[loads]
+    tokens = np.where(givers != NOBODY, timeline.done[givers] + timeline.token_cycles, 0)
+    bound = np.where(timeline.start[loads] <= tokens, tokens, 0)
+    held[loads] = np.maximum.accumulate(bound)
+    return held
 
 
 def layer_times(timeline: Timeline) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """Profiles: where the cycles, bytes, joules and square millimetres of a design go, layer by layer."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from cosilico.layer_times import layer_times
@@ -20,6 +20,7 @@ _TUPLES = ("inputs", "kernel", "stride", "output")
 
 CAUSES = {
     "unfilled": "multipliers not filled",
+    "without_macs": "computing without MACs",
     "waits_load": "waiting for LOAD",
     "waits_store": "waiting for STORE",
     "other": "fetching, draining",
@@ -94,7 +95,8 @@ class LayerProfile:
     def losses(self) -> dict[str, float]:
         """Lost cycles by their cause (:data:`CAUSES`), which add up to all of them."""
         return {
-            "unfilled": self.computing - self.ideal_cycles,
+            "unfilled": self.computing - self.ideal_cycles if self.macs else 0,
+            "without_macs": 0 if self.macs else self.computing,
             "waits_load": self.waits_load,
             "waits_store": self.waits_store,
             "other": self.other,
@@ -104,6 +106,12 @@ class LayerProfile:
     def cause(self) -> str:
         """Largest cause of lost cycles."""
         return max(self.losses, key=self.losses.__getitem__)
+
+    @property
+    def loads_from(self) -> str:
+        """Memories that the layer's LOADs read, in words; empty for none."""
+        moved = {"external memory": self.read_bytes, "the weight store": self.store_read_bytes}
+        return " and ".join(name for name, count in moved.items() if count)
 
     @property
     def local_bytes(self) -> int:
@@ -179,6 +187,12 @@ class Profile:
     def worst(self, count: int = 5) -> list[LayerProfile]:
         """Return the layers that lose the most cycles, the worst first."""
         return sorted(self.layers, key=lambda layer: -layer.lost_cycles)[:count]
+
+    def timed(self, timeline: Timeline) -> "Profile":
+        """Return the profile with the cycles of a timeline of the same run, by this version's rules of who waits for whom."""
+        rows = zip(self.layers, layer_times(timeline), strict=True)
+        layers = (replace(row, **times, cycles=sum(times.values())) for row, times in rows)
+        return replace(self, layers=tuple(layers), total_cycles=timeline.total_cycles)
 
     def memories(self) -> list[MemoryUse]:
         """Return the memories on chip and the traffic of external memory."""

@@ -174,7 +174,7 @@ def gain_lines(results: dict[str, Any]) -> list[str]:
     cycles, best = compared_cycles(results)
     of_workload = " for a whole workload" if results.get("workload") else ""
     lines = [
-        f"gain over the default: {cycles / best:.2f}x fewer cycles{of_workload} in "
+        f"gain over the default: {cycles / best:.2f} times as fast{of_workload} in "
         f"{100 * searched['area'] / default['area']:.1f} % of the area"
     ]
     widened, pinned = search.get("widened_default"), search.get("pinned_optimum")

@@ -27,8 +27,9 @@ class Link:
     name, kind, shape : str
     reads : str
         Tensors that it reads besides the layer before it; empty for none.
-    spilled : bool
-        Whether what it makes goes through external memory.
+    leaves : str
+        Where what it makes goes if it leaves the chip: "through external memory", to be read again, or "to external
+        memory"; empty if it stays.
     share : float
         Of the run's cycles on the searched accelerator, in percent.
     """
@@ -37,7 +38,7 @@ class Link:
     kind: str
     shape: str
     reads: str
-    spilled: bool
+    leaves: str
     share: float
 
 
@@ -55,10 +56,16 @@ def _links(profile: Profile, spilled: set[str]) -> Iterator[Link]:
             kind=_kind(layer),
             shape="×".join(map(str, layer.output)),
             reads=", ".join(beside) if before is not None else "",
-            spilled=layer.name in spilled,
+            leaves=_leaves(layer, spilled),
             share=100 * layer.cycles / profile.total_cycles,
         )
         before = layer
+
+
+def _leaves(layer: LayerProfile, spilled: set[str]) -> str:
+    if layer.name in spilled:
+        return "through external memory"
+    return "to external memory" if layer.write_bytes else ""
 
 
 def _kind(layer: LayerProfile) -> str:
@@ -74,7 +81,19 @@ def choices(architecture: Any) -> list[tuple[str, str]]:
     """Return what a search chose of a network: names and values; empty where the network was given."""
     if not isinstance(architecture, dict):
         return []
-    return [(name.replace("_", " "), _text(value)) for name, value in architecture.items()]
+    return [
+        (name.replace("_", " "), _text(value) + _skipped(name, value))
+        for name, value in architecture.items()
+    ]
+
+
+def _skipped(name: str, value: Any) -> str:
+    """Words on what the search left out: blocks with expansion 0, a head of 0 channels."""
+    if name == "head" and value == 0:
+        return " (left out)"
+    if name == "expansions" and isinstance(value, list) and 0 in value:
+        return " (0: the block is left out)"
+    return ""
 
 
 def _text(value: Any) -> str:

@@ -64,12 +64,15 @@ class Floorplan:
     side_mm : float
         Side of the square.
     svg : str
+    gaps : float
+        Share of a PE that is drawn as a gap.
     labels : tuple of PartLabel
         To lie over the drawing; a part that is too small for its number has none.
     """
 
     side_mm: float
     svg: str
+    gaps: float
     labels: tuple[PartLabel, ...]
 
 
@@ -102,7 +105,9 @@ def floorplan(config: AcceleratorConfig, parts: Mapping[str, float], role: str) 
         + "".join(shape.svg() for shape in shapes)
         + "</svg>"
     )
-    return Floorplan(side_mm=sqrt(total), svg=svg, labels=tuple(_labels(shapes, side)))
+    gap = 2 * _GAP * min(width, height)
+    gaps = 1 - (width - gap) * (height - gap) / (width * height)
+    return Floorplan(side_mm=sqrt(total), svg=svg, gaps=gaps, labels=tuple(_labels(shapes, side)))
 
 
 @dataclass(frozen=True, slots=True)

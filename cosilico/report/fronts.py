@@ -9,12 +9,18 @@ from cosilico.report.axes import LinearAxis, LogAxis
 from cosilico.report.plot import Plot
 from cosilico.report.records import RunRecords
 from sim.cost.columns import COST_COLUMNS
+from sim.cost.objective import METRICS, Metric
 from sim.cost.pareto import pareto_front
 
 __all__ = ["fronts"]
 
 _COSTS = (("cycles", "predicted cycles", 1.0), ("energy", "energy, µJ", 1e-6))
 """Columns of the log, with title and factor of the axis."""
+
+_LEAST = {
+    "cycles": "the accelerator of the fewest cycles for",
+    "energy": "the accelerator of the least energy for",
+}
 
 
 def fronts(records: RunRecords) -> list[Plot]:
@@ -51,7 +57,7 @@ def _front(
         y=LinearAxis.over("accuracy, %", percents),
         height_px=300,
     )
-    plot.cloud(costs, 100 * (1 - errors), "muted", "evaluated, validation images")
+    plot.cloud(costs, 100 * (1 - errors), "muted", "evaluated, trained in part, validation images")
     front = pareto_front(costs, errors, np.ones(len(rows), np.bool_))
     plot.line(
         costs[front].tolist(),
@@ -63,16 +69,26 @@ def _front(
     for role, x, y in marks:
         text = {
             "found": "found, trained to the end, test images",
-            "optimum": "least for this network within the area budget",
+            "optimum": f"{_LEAST[column]} this network within the area budget",
         }[role]
+        tip = f"{text}: {x:,.6g} {title.split(', ')[-1]}, {y:.2f} %"
+        if role == "optimum" and not _minimized(records, column):
+            plot.diamond(x, y, "s5", text, tip)
+            continue
         plot.points(
-            [(x, y, f"{text}: {x:,.6g} {title.split(', ')[-1]}, {y:.2f} %")],
+            [(x, y, tip)],
             role,
             text,
             hollow=role == "optimum",
             radius=9 if role == "optimum" else 5,
         )
     return plot
+
+
+def _minimized(records: RunRecords, column: str) -> bool:
+    """Whether the search minimized a column alone, so that its least is the optimum."""
+    metric: Metric = (records.search.get("objective") or {}).get("metric", "latency")
+    return METRICS[metric] == (column,)
 
 
 def _marks(records: RunRecords, column: str, scale: float) -> list[tuple[str, float, float]]:

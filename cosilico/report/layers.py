@@ -17,7 +17,9 @@ __all__ = [
     "layer_legend",
     "layer_table",
     "loss_table",
+    "rest_text",
     "short",
+    "total_table",
     "worst_text",
 ]
 
@@ -30,11 +32,15 @@ _PANELS = (("cycles", 0.0, 56.0), ("external bytes", 63.0, 80.0), ("energy, µJ"
 
 _BY = {
     "unfilled": "because not all multipliers have work",
+    "without_macs": "computing what has no multiplications",
     "waits_load": "waiting for LOAD",
     "waits_store": "waiting for STORE",
     "other": "fetching and draining",
 }
 """Causes of lost cycles in a sentence."""
+
+_TOTALS = {"other": "fetching, draining, end of the run"}
+"""Causes of lost cycles of a whole run, where they say more than those of a layer."""
 
 _STATE_TEXTS = ("computing", "waiting for LOAD", "waiting for STORE", "fetching, draining")
 
@@ -188,6 +194,54 @@ def layer_table(records: RunRecords, role: str) -> DataTable:
         caption=f"Layers on the {role} accelerator; columns without a unit are in cycles",
         columns=columns,
         rows=rows,
+        total=["all layers", "", *(_summed(columns, rows, i) for i in range(2, len(columns)))],
+    )
+
+
+_NO_SUMS = ("utilization", "local_bytes")
+"""Columns whose sum says nothing."""
+
+
+def _summed(columns: list[DataColumn], rows: list[list[Any]], i: int) -> Any:
+    return None if columns[i].key in _NO_SUMS else sum(row[i] for row in rows)
+
+
+def rest_text(profiles: dict[str, Profile]) -> str:
+    """Return by how much runs are longer than their layers together, and when those cycles are."""
+    rests = {
+        role: profile.total_cycles - sum(layer.cycles for layer in profile.layers)
+        for role, profile in profiles.items()
+    }
+    counts = " and ".join(f"{rest:,} ({role})" for role, rest in rests.items())
+    if len(set(rests.values())) == 1:
+        counts = f"{next(iter(rests.values())):,}"
+    return f"A run takes {counts} cycles more than its layers together: from the end of the last descriptor until the run is done"
+
+
+def total_table(profiles: dict[str, Profile]) -> DataTable:
+    """Return where all cycles of both runs go."""
+    rows: list[list[Any]] = []
+    for role in ("found", "default"):
+        profile = profiles[role]
+        losses = {name: sum(layer.losses[name] for layer in profile.layers) for name in CAUSES}
+        useful = sum(layer.ideal_cycles for layer in profile.layers)
+        losses["other"] += profile.total_cycles - useful - sum(losses.values())
+        counts = [useful, *losses.values()]
+        rows.append([role, "cycles", profile.total_cycles, *counts])
+        shares = [100 * count / profile.total_cycles for count in counts]
+        rows.append([role, "%", 100.0, *shares])
+    return DataTable(
+        name="losses-total",
+        caption="Where the cycles of the whole run go",
+        columns=[
+            DataColumn("accelerator", "accelerator"),
+            DataColumn("unit", "unit"),
+            DataColumn("total", "run", "{:,.0f}"),
+            DataColumn("useful", "MACs with all multipliers busy", "{:,.0f}"),
+            *(DataColumn(key, _TOTALS.get(key, text), "{:,.0f}") for key, text in CAUSES.items()),
+        ],
+        rows=rows,
+        sortable=False,
     )
 
 
@@ -203,7 +257,7 @@ def loss_table(profiles: dict[str, Profile], count: int = 5) -> DataTable:
                     role,
                     layer.lost_cycles,
                     layer.lost_cycles / profile.total_cycles,
-                    CAUSES[layer.cause],
+                    _cause_text(layer),
                     *layer.losses.values(),
                 ]
             )
@@ -222,11 +276,20 @@ def loss_table(profiles: dict[str, Profile], count: int = 5) -> DataTable:
     )
 
 
+def _cause_text(layer: LayerProfile) -> str:
+    """Return what a layer loses most to; for LOAD, with the memories that it reads."""
+    text = CAUSES[layer.cause]
+    known = layer.cause == "waits_load" and layer.loads_from
+    return f"{text} ({layer.loads_from})" if known else text
+
+
 def worst_text(profile: Profile) -> str:
     """Return a sentence on the layer that loses most."""
     layer = profile.worst(1)[0]
     share = layer.losses[layer.cause] / layer.lost_cycles if layer.lost_cycles else 0.0
+    source = f", which reads {layer.loads_from}" if layer.loads_from else ""
     return (
         f"{layer.name} loses most: {layer.lost_cycles:,.0f} of the run's {profile.total_cycles:,} "
         f"cycles, {100 * share:.0f} % of them {_BY[layer.cause]}"
+        f"{source if layer.cause == 'waits_load' else ''}"
     )

@@ -7,6 +7,7 @@ from typing import Any
 from cosilico.profile import Profile
 from cosilico.report.answer import answer
 from cosilico.report.chain import chain, choices
+from cosilico.report.fill import fill_table
 from cosilico.report.floorplan import PARTS, Floorplan, area_parts, floorplan
 from cosilico.report.fronts import fronts
 from cosilico.report.layers import (
@@ -14,6 +15,8 @@ from cosilico.report.layers import (
     layer_legend,
     layer_table,
     loss_table,
+    rest_text,
+    total_table,
     worst_text,
 )
 from cosilico.report.records import RunRecords, load_records
@@ -36,14 +39,25 @@ from cosilico.report.splits import (
 )
 from cosilico.report.table import DataColumn, DataTable
 from cosilico.report.templates import template
+from cosilico.report.terms import TERMS
 from cosilico.run_folder import REPORT_FILE
 from cosilico.summary import view_name, workload_lines
 from cosilico.timeline import Timeline
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.accelerator_record import accelerator_of
 from sim.spec.files import write_atomic
 from sim.spec.views import View
 
-__all__ = ["Running", "page", "write_report"]
+__all__ = ["COUNTS", "Running", "page", "write_report"]
+
+COUNTS = {
+    "fetch_depth": "descriptors",
+    "queue_depth": "descriptors",
+    "transfers": "descriptors",
+    "read_bursts": "bursts",
+    "write_bursts": "bursts",
+}
+"""Timing constants that are counts, with what they count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +120,19 @@ def page(records: RunRecords) -> str:
         layer_legend=layer_legend(),
         layers=[layer_table(records, role) for role in ("found", "default")],
         losses=loss_table(profiles) if profiles else None,
+        totals=total_table(profiles) if profiles else None,
+        fill=fill_table(profiles, _accelerators(records)) if profiles else None,
+        rest=rest_text(profiles) if profiles else "",
         worst={role: worst_text(profile) for role, profile in profiles.items()},
         roofline=roofline_plot(profiles, _peaks(records)) if profiles else None,
         roofline_points=roofline_table(profiles, _peaks(records)) if profiles else None,
         running=_running(profiles, timelines),
         running_legend=running_legend(),
-        memories=memory_table(profiles) if profiles else None,
-        memory_text={role: memory_text(profile) for role, profile in profiles.items()},
+        memories=memory_table(profiles, _accelerators(records)) if profiles else None,
+        memory_text={
+            role: memory_text(profile, accelerator_of(records.sides[role]["accelerator"]))
+            for role, profile in profiles.items()
+        },
         energy_svg=energy_svg(profiles) if profiles else "",
         energy=energy_table(profiles) if profiles else None,
         energy_legend=energy_legend(),
@@ -120,6 +140,7 @@ def page(records: RunRecords) -> str:
         refused=refused_table(records),
         provenance=records.provenance,
         constants=_constant_table(results),
+        terms=TERMS.items(),
     )
 
 
@@ -134,10 +155,21 @@ def _constant_table(results: dict[str, Any]) -> DataTable:
     """Return the timing constants of the gateware."""
     return DataTable(
         name="constants",
-        caption="Timing constants, cycles",
-        columns=[DataColumn("constant", "constant"), DataColumn("cycles", "cycles", "{:,}")],
-        rows=[list(pair) for pair in sorted(results["calibration"]["constants"].items())],
+        caption="Timing constants of the gateware",
+        columns=[
+            DataColumn("constant", "constant"),
+            DataColumn("value", "value", "{:,}"),
+            DataColumn("unit", "unit"),
+        ],
+        rows=[
+            [name, value, COUNTS.get(name, "cycles")]
+            for name, value in sorted(results["calibration"]["constants"].items())
+        ],
     )
+
+
+def _accelerators(records: RunRecords) -> dict[str, AcceleratorConfig]:
+    return {role: accelerator_of(side["accelerator"]) for role, side in records.sides.items()}
 
 
 def _peaks(records: RunRecords) -> dict[str, int]:

@@ -27,7 +27,7 @@ class Legend:
     ----------
     css : str
         Class of what it explains.
-    shape : "dot", "ring", "line" or "box"
+    shape : "dot", "ring", "diamond", "line", "dash" or "box"
     text : str
     """
 
@@ -40,6 +40,7 @@ class Legend:
         shapes = {
             "dot": '<circle cx="8" cy="8" r="4"/>',
             "ring": '<circle class="hollow" cx="8" cy="8" r="5"/>',
+            "diamond": '<path class="hollow" d="M8 1l7 7l-7 7l-7-7z"/>',
             "line": '<path class="line" d="M0 8h16"/>',
             "dash": '<path class="line dash" d="M0 8h16"/>',
             "box": '<rect x="2" y="2" width="12" height="12"/>',
@@ -107,6 +108,14 @@ class Plot:
             )
         if points:
             self.legend.append(Legend(css, "ring" if hollow else "dot", text))
+
+    def diamond(self, x: float, y: float, css: str, text: str, tip: str) -> None:
+        """Draw a hollow diamond, for a point that is not to be taken for one of :meth:`points`."""
+        self._placed.append(
+            f'<svg x="{self._across(x)}" y="{self._down(y)}" width="1" height="1" style="overflow:visible">'
+            f'<path class="hollow {css}" d="M0-10l10 10l-10 10l-10-10z"><title>{escape(tip)}</title></path></svg>'
+        )
+        self.legend.append(Legend(css, "diamond", text))
 
     def line(
         self,

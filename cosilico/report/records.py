@@ -80,8 +80,9 @@ def load_records(directory: Path) -> RunRecords:
     profiles, timelines = {}, {}
     for side, role in ROLES.items():
         row, file = results[side].get("profile"), folders[side] / TIMELINE_FILE
-        profiles[role] = None if row is None else Profile.from_json(row)
-        timelines[role] = read_timeline(file) if file.exists() else None
+        profile = None if row is None else Profile.from_json(row)
+        timeline = read_timeline(file) if file.exists() else None
+        profiles[role], timelines[role] = _timed(profile, timeline), timeline
     return RunRecords(
         name=directory.resolve().name,
         results=results,
@@ -91,6 +92,15 @@ def load_records(directory: Path) -> RunRecords:
         timelines=timelines,
         provenance=read_provenance(directory / PROVENANCE_FILE),
     )
+
+
+def _timed(profile: Profile | None, timeline: Timeline | None) -> Profile | None:
+    """Profile with the times of its timeline, so that all pages tell who waits for whom by the same rules."""
+    if profile is None or timeline is None or not len(timeline):
+        return profile
+    if tuple(layer.name for layer in profile.layers) != timeline.layers:
+        return profile
+    return profile.timed(timeline)
 
 
 def _evaluations(path: Path) -> list[dict[str, Any]]:

@@ -88,7 +88,7 @@ def _tip(layer: LayerProfile, role: str, intensity: float | None, rate: float) -
 
 
 def roofline_table(profiles: dict[str, Profile], peaks: dict[str, int]) -> DataTable:
-    """Return the points of the plot, with what limits each layer."""
+    """Return the points of the plot, with the lower roof of each layer."""
     rows = []
     for role, profile in profiles.items():
         images = _images(profile, peaks[role])
@@ -103,7 +103,7 @@ def roofline_table(profiles: dict[str, Profile], peaks: dict[str, int]) -> DataT
             rows.append([layer.name, role, intensity, rate, roof, rate / roof, limit])
     return DataTable(
         name="roofline-points",
-        caption="Layers and their roofs",
+        caption="Layers with MACs and the lower of their roofs",
         columns=[
             DataColumn("layer", "layer"),
             DataColumn("accelerator", "accelerator"),
@@ -111,7 +111,7 @@ def roofline_table(profiles: dict[str, Profile], peaks: dict[str, int]) -> DataT
             DataColumn("macs_per_cycle", "MACs per cycle", "{:,.1f}"),
             DataColumn("roof_macs_per_cycle", "roof", "{:,.1f}"),
             DataColumn("share_of_roof", "of the roof, %", "{:.1f}", 100),
-            DataColumn("limit", "limited by"),
+            DataColumn("limit", "lower roof"),
         ],
         rows=rows,
     )

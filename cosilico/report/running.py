@@ -1,5 +1,6 @@
 """A run over time: the three queues descriptor by descriptor, and what is in the memories meanwhile."""
 
+import math
 from collections.abc import Iterator
 from html import escape
 
@@ -9,6 +10,7 @@ from cosilico.report.axes import LinearAxis, compact
 from cosilico.report.plot import INNER, Legend, inner_svg
 from cosilico.report.table import DataColumn, DataTable
 from cosilico.timeline import Timeline
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import Queue
 
 __all__ = ["memory_table", "memory_text", "running_legend", "running_svg", "timeline_table"]
@@ -132,6 +134,22 @@ def _memories(
         )
 
 
+def _register_file(role: str, config: AcceleratorConfig) -> list[object]:
+    """Return the row of a lane's whole register file: what is reserved in it, and why it has halves."""
+    half = config.weight_rows * config.row_bytes
+    size = config.register_file_rows * config.row_bytes
+    saved = config.accumulator_rows * config.row_bytes
+    return [
+        "register file, of a lane",
+        role,
+        size,
+        None,
+        None,
+        f"{saved:,} bytes for saved accumulators, {half:,} bytes for weights that compute, as many for those that LOAD "
+        f"brings meanwhile",
+    ]
+
+
 def _block(begin: int, end: int, low: float, share: float) -> str:
     if end <= begin or share <= 0:
         return ""
@@ -172,7 +190,7 @@ def timeline_table(role: str, timeline: Timeline) -> DataTable:
     )
 
 
-def memory_text(profile: Profile) -> str:
+def memory_text(profile: Profile, config: AcceleratorConfig) -> str:
     """Return a sentence on what the memories on chip hold at their fullest."""
     layer = max(profile.layers, key=lambda row: row.local_bytes)
     parts = [
@@ -186,7 +204,11 @@ def memory_text(profile: Profile) -> str:
     ]
     listed = " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
     share = 100 * layer.local_bytes / profile.local_memory_bytes
-    text = f"the local memory of a PE is fullest, at {share:.0f} %, in {layer.name}: {listed}"
+    data = math.prod(layer.output) // config.pes
+    text = (
+        f"the local memory of a PE is fullest, at {share:.0f} %, in {layer.name}: {listed} "
+        f"(space taken, padding included: a PE's share of an image's output is {data:,} bytes of data)"
+    )
     kept = sum(row.store_bytes for row in profile.layers)
     if kept:
         share = 100 * kept / profile.weight_store_bytes
@@ -194,13 +216,23 @@ def memory_text(profile: Profile) -> str:
     return text
 
 
-def memory_table(profiles: dict[str, Profile]) -> DataTable:
+_REMARKS = {
+    "local memory, of a PE": "; space taken, padding included",
+    "external memory, descriptors": "; commands, which the energy figure leaves out",
+}
+
+
+def memory_table(
+    profiles: dict[str, Profile], accelerators: dict[str, AcceleratorConfig]
+) -> DataTable:
     """Return what there is of each memory and how much of it a run uses."""
-    rows = [
-        [use.memory, role, use.size_bytes, use.used_bytes, use.share, use.purpose]
-        for role, profile in profiles.items()
-        for use in profile.memories()
-    ]
+    rows: list[list[object]] = []
+    for role, profile in profiles.items():
+        for use in profile.memories():
+            if use.memory.startswith("register file"):
+                rows.append(_register_file(role, accelerators[role]))
+            purpose = use.purpose + _REMARKS.get(use.memory, "")
+            rows.append([use.memory, role, use.size_bytes, use.used_bytes, use.share, purpose])
     return DataTable(
         name="memories",
         caption="Memories: size and use in a run",

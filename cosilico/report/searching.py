@@ -84,7 +84,7 @@ def anytime(records: RunRecords) -> Anytime:
         if row["violations"] or cost is None:
             continue
         within = all(row.get(name, 0) <= limit for name, limit in objective["budgets"].items())
-        points.append((row["index"], cost, within))
+        points.append((row["index"] + 1, cost, within))
         if within and (not costs or cost < costs[-1]):
             spent.append(row["index"] + 1)
             costs.append(cost)

@@ -103,7 +103,7 @@ def test_every_gain_is_told_with_bandwidth_free_and_pinned() -> None:
         widened_default={"accelerator": bandwidth["b"], "predicted_cycles": 500},
     )
     assert gain_lines(told) == [
-        "gain over the default: 2.50x fewer cycles in 50.0 % of the area",
+        "gain over the default: 2.50 times as fast in 50.0 % of the area",
         "of it, by bandwidth alone: 2.00x; the default with 3.2 GB/s takes 500 cycles",
         "with bandwidth pinned to 0.8 GB/s: 1.111x at best; the best accelerator takes 900 cycles",
     ]

@@ -12,9 +12,13 @@ import pytest
 
 from cosilico.cli import main
 from cosilico.images import save_arrays
+from cosilico.report.chain import choices
 from cosilico.report.floorplan import PARTS, floorplan
-from cosilico.report.page import write_report
+from cosilico.report.page import COUNTS, write_report
+from cosilico.report.terms import STRATEGIES
 from cosilico.summary import agreement_lines, print_summary, summary_rows
+from project_root import ROOT
+from search.strategies import CO_SEARCHES
 from sim.cost.area import area
 from sim.spec.errors import DesignFileError
 from sim.spec.spaces import TINY
@@ -98,18 +102,118 @@ def test_shows_every_figure_the_run_measured(run: Path) -> None:
     text = page_of(run)
     assert "digits &lt;b&gt;" in text
     for value, what in (
-        ("2.50×", "fewer cycles than the same network on the default accelerator"),
-        ("25.00 %", "more cycles than the best accelerator of the space"),
-        ("1.25×", "fewer cycles at best with the default's bandwidth"),
+        ("2.50×", "as fast as the default accelerator with the same network</span>"),
+        (
+            "25.00 %",
+            "more cycles than the best accelerator of the space within the area budget of 0.900 mm² "
+            "(that of the default)",
+        ),
+        ("1.25×", "as fast as the default at best, with bandwidth pinned to the default's"),
         ("97.5 %", "of 360 test images right, in RTL"),
-        ("2 / 4", "layers whose predicted cycles equal the measured ones"),
+        ("2 / 4", "layers of both accelerators whose predicted cycles equal the measured ones"),
     ):
         assert re.search(rf"<b[^>]*>{re.escape(value)}</b><span>{re.escape(what)}", text), value
-    gains = re.search(r"gain over the default, warm</th>(.*?)</tr>", text)
+    gains = re.search(r"speed, warm, default = 1</th>(.*?)</tr>", text)
     assert gains is not None
     # Default, searched, optimum, optimum with the default's bandwidth, default with the searched bandwidth.
     assert re.findall(r"[\d.]+×", gains[1]) == ["1.00×", "2.50×", "3.12×", "1.25×", "2.00×"]
-    assert "takes <strong>2.50× fewer cycles</strong>" in text
+    assert "is <strong>2.50 times as fast</strong>" in text
+    assert (
+        "<strong>25.00&nbsp;% more cycles</strong> than the best accelerator of the space "
+        "within the area budget of 0.900 mm² (that of the default)." in text
+    )
+
+
+def row_of(text: str, name: str) -> list[str]:
+    """Cells of a row of the answer's table."""
+    row = re.search(rf"{re.escape(name)}</th>(.*?)</tr>", text)
+    assert row is not None, name
+    return re.findall(r"<td[^>]*>(.*?)</td>", row[1])
+
+
+def test_says_who_is_over_the_budget_and_what_the_answer_costs_beyond_the_optimum(
+    run: Path, results: dict[str, Any]
+) -> None:
+    results["search"]["widened_default"]["area"] = 0.99
+    (run / "results.json").write_text(json.dumps(results))
+    text = page_of(run)
+    within = ["within"] * 4
+    assert row_of(text, "area budget of 0.900 mm²") == [*within, "10.0 % over the budget"]
+    assert "It costs more than that optimum: 0.900 mm² instead of 0.800." in text
+    assert "The search looked for the least latency within that budget." in text
+    results["search"]["optimum"]["area"] = 0.9
+    results["search"]["area_budget"] = 1.8
+    results["search"]["objective"] = {"metric": "edp", "budgets": {"area": 1.8}}
+    results["search"]["optimum"]["predicted_cycles"] = 100
+    (run / "results.json").write_text(json.dumps(results))
+    text = page_of(run)
+    assert "It costs more" not in text
+    assert "the area budget of 1.800 mm² (2.00 times the default's area)" in text
+    assert "The search looked for the least edp" in text
+    assert "<strong>exactly as many cycles as</strong> the best accelerator" in text
+
+
+def test_the_gain_is_said_cold_and_with_bandwidth_free_and_pinned(
+    run: Path, results: dict[str, Any]
+) -> None:
+    for name, cold in (("rtl", 500), ("rtl_default", 750)):
+        results[name]["cold_cycles"] = cold
+    results["search"]["widened_default"]["predicted_cold_cycles"] = 250
+    path = run / "results.json"
+    path.write_text(json.dumps(results))
+    text = page_of(run)
+    assert "in a cold run, 1.50 times)" in text
+    assert "with the same network; 1.50× in a cold run</span>" in text
+    assert row_of(text, "speed, cold, default = 1") == ["1.00×", "1.50×", "", "", "3.00×"]
+    assert "optimum, bandwidth free</th>" in text
+    assert "optimum, bandwidth pinned to the default's</th>" in text
+    default = results["rtl_default"]["accelerator"]["io_bandwidth_gbps"]
+    pinned = (
+        f"With bandwidth pinned to the default's {default:g} GB/s, the best accelerator within the budget is 1.25 "
+        f"times as fast as the default."
+    )
+    same = f"Found and default have the same bandwidth of {default:g} GB/s, so none of the gain is bandwidth."
+    assert f"{pinned} {same}" in text
+    results["rtl"]["accelerator"] = dict(results["rtl"]["accelerator"], io_bandwidth_gbps=3.2)
+    path.write_text(json.dumps(results))
+    text = page_of(run)
+    assert pinned in text
+    assert "the same bandwidth" not in text
+    alone = "bandwidth alone gives 2.00 times: that is the default with found's 3.2 GB/s."
+    assert f"Of the gain, {alone}" in text
+
+
+def test_a_constant_that_is_a_count_says_of_what(run: Path, results: dict[str, Any]) -> None:
+    page = (ROOT / "docs" / "reference" / "timing_constants.md").read_text()
+    counted = [line for line in page.splitlines() if "(a count)" in line]
+    names = {name for line in counted for name in re.findall(r"`(\w+)`", line.split("|")[1])}
+    assert names == set(COUNTS)
+    results["calibration"]["constants"] = {"memory_latency": 24, "queue_depth": 8}
+    (run / "results.json").write_text(json.dumps(results))
+    text = page_of(run)
+    assert row_of(text, "queue_depth") == ["8", "descriptors"]
+    assert row_of(text, "memory_latency") == ["24", "cycles"]
+
+
+def test_the_page_explains_its_terms(run: Path) -> None:
+    text = page_of(run)
+    assert '<a href="#terms">Terms</a>' in text
+    section = text.partition('<h2 id="terms">')[2].lower()
+    for term in (
+        "budget", "default", "mapper", "descriptor", "doorbell", "drain", "weight store", "local memory",
+        "register file", "front", "view", "gateware", "strategy",
+    ):  # fmt: skip
+        assert re.search(rf"<dt>[^<]*{term}", section), term
+    known = {name.strip() for names in STRATEGIES for name in names.split(",")}
+    assert known >= {*CO_SEARCHES, "certified", "hardware", "exhaustive"}
+
+
+def test_a_block_that_is_left_out_is_said_to_be(run: Path, results: dict[str, Any]) -> None:
+    results["search"]["architecture"] = {"kernels": [3, 5], "expansions": [0, 2]}
+    (run / "results.json").write_text(json.dumps(results))
+    assert "<dd>0, 2 (0: the block is left out)</dd>" in page_of(run)
+    assert choices({"expansions": [1, 2], "head": 8}) == [("expansions", "1, 2"), ("head", "8")]
+    assert choices({"head": 0}) == [("head", "0 (left out)")]
 
 
 def test_says_which_view_of_the_grid_ran(run: Path, results: dict[str, Any]) -> None:
@@ -131,7 +235,7 @@ def test_a_report_of_a_version_that_recorded_less(run: Path, results: dict[str, 
     (run / "results.json").write_text(json.dumps(results))
     text = page_of(run)
     assert "in a view that was not recorded." in text
-    assert "2.50× fewer cycles" in text
+    assert "is <strong>2.50 times as fast</strong>" in text
     assert "found's bandwidth" not in text
     # Neither had it profiles, timelines, provenance and accuracies.
     assert "did not record when descriptors started and ended" in text
@@ -257,6 +361,8 @@ def test_floorplan_areas_are_the_models(run: Path) -> None:
     # The gaps between PEs come off all parts in a PE alike.
     ratio = drawn["local_memory"] / parts.local_memory
     assert 0.8 < ratio < 1
+    assert 1 - drawn_plan.gaps == pytest.approx(ratio, rel=1e-3)
+    assert f"too small by {100 * drawn_plan.gaps:.0f} % (default)" in page_of(run)
     lanes = parts.register_files + parts.window_rings
     assert drawn["register_files"] / lanes == pytest.approx(ratio, rel=1e-2)
     # A part's number lies on the part, and only where it has room.
@@ -293,7 +399,7 @@ def test_summary_counts_the_layers_that_agree(
     assert lines[0] == (
         "predicted = measured cycles: 1 of 2 layers on the searched hardware, 1 of 2 on the default"
     )
-    assert "2.50x fewer cycles in 100.0 % of the area" in lines[2]
+    assert "2.50 times as fast in 100.0 % of the area" in lines[2]
     assert "1.250 times" in lines[-1]
     print_summary(results, run)
     printed = capsys.readouterr().out

@@ -59,6 +59,17 @@ def test_every_cycle_of_a_layer_has_one_state(network: str, space: str, images: 
     assert turns[-1][2] == timeline.done[timeline.queues != Queue.LOAD].max()
 
 
+def waits_itself(timeline: Timeline, load: int, cycle: int) -> bool:
+    """Whether in a cycle a LOAD, or an earlier LOAD, waits for a STORE whose token then lets it begin at once."""
+    for place in range(load + 1):
+        giver = int(timeline.after_store[place])
+        if timeline.queues[place] == Queue.LOAD and giver != NOBODY:
+            token = int(timeline.done[giver]) + timeline.token_cycles
+            if cycle < token == timeline.start[place]:
+                return True
+    return False
+
+
 def naive_states(timeline: Timeline) -> dict[str, int]:
     """States cycle by cycle, from what is in flight in it."""
     executes = timeline.of_queue(Queue.EXECUTE)
@@ -81,7 +92,11 @@ def naive_states(timeline: Timeline) -> dict[str, int]:
         for name, after in (("load", timeline.after_load), ("store", timeline.after_store)):
             giver = after[coming[0]]
             if giver != NOBODY and cycle < timeline.done[giver] + timeline.token_cycles:
-                state = f"waits_{name}"
+                state = (
+                    "waits_store"
+                    if name == "load" and waits_itself(timeline, giver, cycle)
+                    else f"waits_{name}"
+                )
                 break
         counts[state] += 1
     return counts
@@ -95,6 +110,30 @@ def test_states_are_those_of_a_walk_cycle_by_cycle(space: str) -> None:
     assert {
         name: int(lengths[cut.states == state].sum()) for state, name in enumerate(STATES)
     } == naive_states(timeline)
+
+
+@pytest.mark.parametrize(("network", "space"), [("ds_cnn", "tiny"), ("mobilenet_v1_025", "edge")])
+def test_a_wait_for_a_load_that_a_store_holds_is_a_wait_for_the_store(
+    network: str, space: str
+) -> None:
+    timeline = timeline_of_pair(network, space, 1)
+    held = [
+        place
+        for place in timeline.of_queue(Queue.LOAD).tolist()
+        if timeline.after_store[place] != NOBODY
+    ]
+    assert held
+    cut, seen = segments(timeline), 0
+    for place in held:
+        token = int(timeline.done[timeline.after_store[place]]) + timeline.token_cycles
+        assert timeline.start[place] == token
+        executes = timeline.of_queue(Queue.EXECUTE)
+        idle = (timeline.done[executes] - 1 < token - 1) | (timeline.start[executes] >= token)
+        if idle.all():
+            state = cut.states[np.searchsorted(cut.bounds, token - 1, side="right") - 1]
+            assert STATES[state] == "waits_store"
+            seen += 1
+    assert seen
 
 
 @pytest.mark.parametrize(("network", "space", "images"), PAIRS)
