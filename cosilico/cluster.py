@@ -20,7 +20,7 @@ __all__ = ["cluster_pool", "run_on_cluster"]
 _CONNECT_S = 10
 """Seconds in which the scheduler has to answer."""
 
-_WORKER_S = 30
+_WORKER_S = 60
 """Seconds in which the cluster has to have a worker."""
 
 _PACKAGES = ("cosilico", "search", "testbench", "hwgen", "sim")

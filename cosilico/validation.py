@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ from testbench.rtl.memory_model import FREEDOMS
 from testbench.validation.campaign import Campaign
 from testbench.validation.journal import Journal
 from testbench.validation.random_pairs import DRAWS, Outcome, validate_random
-from testbench.validation.workers import worker_pool
 
 __all__ = ["validate_design", "validate_everything", "validate_pairs"]
 
@@ -176,13 +175,13 @@ def validate_everything(
 @contextmanager
 def _pool(
     scheduler: str | None, jobs: int | None
-) -> Iterator[tuple[Callable[[int], AbstractContextManager[Any]], int]]:
-    """Pool for a campaign, of processes or of a cluster's workers, and how many there are."""
+) -> Iterator[tuple[AbstractContextManager[Any] | None, int]]:
+    """Pool for a campaign, None for one of processes, and how many workers it has."""
     if scheduler is None:
-        yield worker_pool, jobs or os.cpu_count() or 1
+        yield None, jobs or os.cpu_count() or 1
         return
     with cluster_pool(scheduler, "pairs") as (pool, workers):
-        yield lambda jobs: nullcontext(pool), workers
+        yield nullcontext(pool), workers
 
 
 def _print_verdict(console: Console, outcomes: Sequence[Outcome]) -> int:

@@ -194,7 +194,7 @@ class Campaign:
         jobs: int,
         progress: Callable[[str, int, int], None],
         *,
-        pool: Callable[[int], AbstractContextManager[Any]] = worker_pool,
+        pool: AbstractContextManager[Any] | None = None,
     ) -> Iterator[Outcome]:
         """Run what the journal does not have; outcomes of this run, as they come.
 
@@ -206,8 +206,8 @@ class Campaign:
             Processes.
         progress : callable
             Told a part's name, how many of its cases are done and how many there are.
-        pool : callable
-            Called with ``jobs``, returns what the cases are submitted to, as a context.
+        pool : context manager, optional
+            Gives the executor that the cases are submitted to; that of the processes if not given.
         """
         done = {part.name: 0 for part in self.parts()}
         for record in journal.records.values():
@@ -238,7 +238,7 @@ class Campaign:
         for part in self.parts():
             if done[part.name]:
                 progress(part.name, done[part.name], part.count)
-        with pool(jobs) as workers:
+        with pool or worker_pool(jobs) as workers:
             yield from in_threads([partial(work, unit) for unit in self.units()], jobs)
 
     def view_of(self, unit: Unit, case: Case) -> View:

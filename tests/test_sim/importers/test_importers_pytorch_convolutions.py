@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from sim import golden
 from sim.importers.pytorch.aten import export_module, read_program
+from sim.importers.pytorch.conversion import load_program
 from sim.importers.pytorch.float_network import FloatNetwork
 from sim.importers.pytorch.nodes import UnsupportedModuleError
 from sim.importers.pytorch.quantize import quantize_network
@@ -93,6 +95,15 @@ def test_quantized_networks_are_near_the_modules(index: int) -> None:
         made.transpose(0, 3, 1, 2).reshape(len(made), -1).astype(int) - out.zero_point
     ) * out.scale
     assert np.abs(reals - expected).max() < 0.04 * np.ptp(expected)
+
+
+@pytest.mark.parametrize("index", range(len(MODULES)))
+def test_files_are_read_as_the_modules(index: int, tmp_path: Path) -> None:
+    """The reader of files has a list of its own, of the operators that it lets through."""
+    module, shape, kinds = MODULES[index]
+    torch.export.save(export_module(module, torch.zeros(1, *shape)), tmp_path / "m.pt2")
+    network = read_program(load_program(tmp_path / "m.pt2"), name="n")
+    assert [layer.kind for layer in network.layers] == kinds
 
 
 def test_parts_have_the_scale_of_the_whole() -> None:
