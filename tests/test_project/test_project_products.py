@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from mobile_models import MOBILE_MODELS, mobile_model
 from project_root import ROOT
 from sim.importers.tflite.conversion import lower_tflite
 from sim.importers.tflite.reader import parse_tflite
 from sim.model import predict
 from sim.spec.network import PRODUCT_KINDS
 from sim.spec.spaces import EDGE
-from testbench.cases.mobile_models import MOBILE_MODELS, mobile_model
 
 
 @pytest.mark.slow

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from mobile_models import MOBILE_MODELS, mobile_model
+from product_models import product_model
 from sim import golden
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork
 from sim.importers.tflite.conversion import lower_tflite
 from sim.importers.tflite.reader import parse_tflite
 from sim.spec.network import LayerKind
-from testbench.cases.mobile_models import MOBILE_MODELS, mobile_model
-from testbench.cases.tflite_products import product_model
 from testbench.cases.tflite_writer import ModelWriter
 from testbench.judges.tflite_oracle import judge
 

@@ -11,9 +11,9 @@ from testbench.cases.imported import IMPORTED, imported_case
 from testbench.cases.random_networks import Case, draw_group_of
 from testbench.cases.tflite_convolutions import convolution_model
 from testbench.cases.tflite_models import import_random
-from testbench.cases.tflite_unet import unet_model
 from testbench.judges.tflite_oracle import judge
 from testbench.validation.random_pairs import run_case
+from unet_model import unet_model
 
 MAX_MACS = 64
 

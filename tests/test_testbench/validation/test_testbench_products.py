@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from accelerators import small_accelerator
+from mobile_models import MOBILE_MODELS, mobile_model
 from sim.importers.tflite.conversion import lower_tflite
 from sim.importers.tflite.reader import parse_tflite
 from sim.spec.accelerator import AcceleratorConfig
@@ -14,7 +15,6 @@ from sim.spec.memories import DRAM
 from sim.spec.network import LayerKind
 from sim.spec.spaces import TINY
 from sim.spec.views import View
-from testbench.cases.mobile_models import MOBILE_MODELS, mobile_model
 from testbench.cases.products import PRODUCTS_PER_CONFIG, draw_product_group, product_network
 from testbench.cases.tabled import tabled
 from testbench.validation.random_pairs import DRAWS, run_case
