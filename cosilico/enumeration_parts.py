@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cosilico.evaluation import CHUNK
 from cosilico.table_forms import TABLE_FORMS, TableForm
 from sim.cost.costs import evaluate_many
 from sim.cost.table import CostTable
@@ -23,9 +24,6 @@ __all__ = [
     "part_ranges",
     "write_part",
 ]
-
-CHUNK = 480
-"""Accelerators that are evaluated at once."""
 
 MOST_POINTS = 50 * CHUNK
 """Points of a part at most: some seconds, and some megabytes."""

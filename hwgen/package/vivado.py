@@ -6,7 +6,7 @@ from hwgen.ports import BUSES
 __all__ = ["ZYNQ_CLOCK_MHZ", "vivado_script", "zynq_script"]
 
 ZYNQ_CLOCK_MHZ = 50
-"""Clock of an overlay if none is given: a guess, half of what modules reach on an ECP5."""
+"""Clock of an overlay if none is given: a guess, as nothing has been timed on a Zynq."""
 
 
 def vivado_script(identity: PackageIdentity) -> str:
