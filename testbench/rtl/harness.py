@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
@@ -16,6 +17,7 @@ from hwgen.module_names import ModuleNames
 from hwgen.program import Program
 from hwgen.simulation_view import MEMORY
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.bus import DESCRIPTOR_PORT_BYTES
 from sim.spec.errors import MachineError
 from sim.spec.files import cache_root, naming
 from sim.spec.views import View
@@ -36,7 +38,7 @@ from testbench.rtl.protocol import bound_rules
 from testbench.rtl.run_result import HarnessError, Progress, RunResult, Step, Stop
 from testbench.rtl.simulation import INITIAL_SEED, Simulation, check_run, require_seed
 from testbench.rtl.steps import job_of_step, result_of_step
-from testbench.rtl.verilate import BUILD_RECIPE, build_executable, toolchain_version
+from testbench.rtl.verilate import BUILD_RECIPE, build_executable, build_library, toolchain_version
 from testbench.rtl.watchdog import explain_hang, program_descriptors
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
 HEADERS = (
     "axi_memory.h",
     "axi_report.h",
+    "design.h",
     "dram.h",
     "dram_banks.h",
     "interconnect.h",
@@ -244,10 +247,11 @@ def build(
     verilog = emit_once(config, root, chosen) + bound_rules(config)
     names = ModuleNames.of(config)
     block = names.pe if _is_large(config, chosen, waves) else None
-    main = _render(config, waves, chosen, block, coverage is not None)
+    harness = _harness_text(config)
+    main = _design_text(config, waves, chosen, block, coverage is not None)
     headers = {name: template_text(name) for name in HEADERS}
     recipe = (*BUILD_RECIPE, toolchain_version(), chosen, block or "flat", str(optimize))
-    key = content_key(verilog, main, *headers.values(), *recipe)
+    key = content_key(verilog, main, harness, *headers.values(), *recipe)
 
     def make(directory: Path) -> None:
         build_executable(
@@ -257,13 +261,14 @@ def build(
             pe=names.pe,
             verilog=verilog,
             main=main,
-            headers=headers,
+            headers={"design.h": headers["design.h"]},
             view=chosen,
             waves=waves,
             block=block,
             optimize=optimize,
             flags=() if coverage is None else COVERAGE_FLAGS,
             sources=() if coverage is None else COVERAGE_SOURCES,
+            libraries=[build_library(harness, headers)],
         )
 
     directory = cached_directory(root / "harness", key, make)
@@ -282,9 +287,21 @@ def template_text(name: str) -> str:
     return (resources.files("testbench.rtl") / "templates" / name).read_text()
 
 
-def _render(
+def _harness_text(config: AcceleratorConfig) -> str:
+    """Return the program around a design, the same for all whose data bus is as wide."""
+    return _rendered(
+        "harness.cpp.j2",
+        bus_bytes=config.bus_bytes,
+        descriptor_bus_bytes=DESCRIPTOR_PORT_BYTES,
+        registers=OFFSETS,
+        all_interrupts=(1 << len(INTERRUPTS)) - 1,
+    )
+
+
+def _design_text(
     config: AcceleratorConfig, waves: bool, view: View, block: str | None, coverage: bool
 ) -> str:
+    """Return the C++ class of a design that the program around it knows."""
     top = ModuleNames.of(config).top
     grid = f"TOP.{top}.grid"
     library = f".{block}" if block is not None else ""
@@ -297,23 +314,26 @@ def _render(
             for x in range(config.pes_x)
             for bank in range(config.compute_lanes)
         ]
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
-    return environment.from_string(template_text("harness.cpp.j2")).render(
+    return _rendered(
+        "design.cpp.j2",
         top=top,
         waves=waves,
         coverage=COVERAGE_FILE if coverage else "",
         power_up=POWER_UP_FILE,
-        pes_y=config.pes_y,
-        pes_x=config.pes_x,
-        lanes=config.compute_lanes,
+        pes=config.pes,
+        banks=config.compute_lanes,
         vector_bytes=config.vector_bytes,
-        bank_depth=config.bank_depth,
+        bank_vectors=config.bank_depth,
         bus_bytes=config.bus_bytes,
+        descriptor_bus_bytes=DESCRIPTOR_PORT_BYTES,
         bank_scopes=scopes,
         memory=MEMORY,
-        registers=OFFSETS,
-        all_interrupts=(1 << len(INTERRUPTS)) - 1,
     )
+
+
+def _rendered(name: str, **values: Any) -> str:
+    environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
+    return environment.from_string(template_text(name)).render(**values)
 
 
 def _program_of_run(jobs: Sequence[ProgramJob], run: int) -> Program:

@@ -16,7 +16,7 @@ from sim.spec.files import cache_root
 from sim.spec.views import View
 from testbench.rtl.build_cache import cached_directory, content_key
 
-__all__ = ["BUILD_RECIPE", "BuildError", "build_executable", "toolchain_version"]
+__all__ = ["BUILD_RECIPE", "BuildError", "build_executable", "build_library", "toolchain_version"]
 
 SET_UP = ("-O0",)
 """Optimization of code that runs once."""
@@ -178,14 +178,15 @@ def build_executable(
     control: str = "",
     flags: Sequence[str] = (),
     sources: Sequence[str] = (),
+    libraries: Sequence[Path] = (),
     link: Sequence[str] = (),
 ) -> Path:
-    """Compile `verilog` with the C++ program `main` in `directory`.
+    """Compile `verilog` with the C++ text `main` in `directory`.
 
     Parameters
     ----------
     directory : Path
-        An empty directory; it is left with the Verilog, ``harness.cpp`` and the executable.
+        An empty directory; it is left with the Verilog, ``main.cpp`` and the executable.
     top : str
         Top module.
     verilog, main : str
@@ -209,6 +210,8 @@ def build_executable(
         Further flags of Verilator.
     sources : sequence of str
         Further files of Verilator's own library.
+    libraries : sequence of Path
+        What is linked besides; see :func:`build_library`.
     link : sequence of str
         Further flags of the linker.
 
@@ -224,7 +227,7 @@ def build_executable(
             f'no_inline -module "{block}"', f'hier_block -module "{block}"'
         )
     (directory / "control.vlt").write_text(view_control + control)
-    (directory / "harness.cpp").write_text(main)
+    (directory / "main.cpp").write_text(main)
     for name, text in headers.items():
         (directory / name).write_text(text)
     flags = [*BUILD_FLAGS, *VIEW_FLAGS[view], *flags, *(["--trace-vcd"] if waves else [])]
@@ -240,12 +243,17 @@ def build_executable(
         ]
     )
     runtime = _runtime()
-    libraries = [*([_library(sources)] if sources else []), *([_waves()] if waves else []), runtime]
+    libraries = [
+        *libraries,
+        *([_library(sources)] if sources else []),
+        *([_waves()] if waves else []),
+        runtime,
+    ]
     folders = [generated, *([generated / f"V{block}"] if block is not None else [])]
     include = [*(f"-I{path}" for path in (*folders, directory)), *_includes()]
     prefix = f"V{top}_{grid}__" if view == View.SIMULATION else None
     units = [unit for folder in folders for unit in _translation_units(folder, prefix)]
-    units.append((directory / "harness.cpp", "cycle"))
+    units.append((directory / "main.cpp", "cycle"))
     if not optimize:
         units = [(path, "set_up" if level == "cycle" else level) for path, level in units]
     objects = [directory / f"unit{index}.o" for index in range(len(units))]
@@ -273,6 +281,30 @@ def build_executable(
     for path in objects:
         path.unlink()
     return executable
+
+
+def build_library(text: str, headers: dict[str, str]) -> Path:
+    """Compile a C++ text that is the same for many designs, once; return the library's directory.
+
+    Parameters
+    ----------
+    text : str
+        What it includes of others are ``headers`` and what C++ and Verilator have.
+    headers : dict of str
+        Further C++ files by name.
+    """
+
+    def make(directory: Path) -> None:
+        source, target = directory / "source.cpp", directory / "source.o"
+        source.write_text(text)
+        for name, header in headers.items():
+            (directory / name).write_text(header)
+        command = [*_compile("cycle"), f"-I{directory}", *_includes()]
+        _run([*command, "-c", str(source), "-o", str(target)])
+        _run(["ar", "rcs", str(directory / LIBRARY), str(target)])
+
+    key = content_key(toolchain_version(), *BUILD_RECIPE, text, *headers.values())
+    return cached_directory(cache_root() / "runtime", key, make)
 
 
 def _translation_units(generated: Path, loops: str | None) -> list[tuple[Path, str]]:

@@ -114,11 +114,9 @@ extern "C" void model_memory_observe(
     model.end_cycle(
         reset, doorbell, busy, host_busy,
         [&](uint64_t cycle) {
-            uint64_t strobes = 0;
-            std::memcpy(&strobes, wstrb, (BUS_BYTES + 31) / 32 * 4 < 8 ? (BUS_BYTES + 31) / 32 * 4 : 8);
             model.ports.read.observe(cycle, arvalid, {*araddr, uint8_t(*arlen), 0, 1, 0}, rready);
             model.ports.write.observe(cycle, awvalid, {*awaddr, uint8_t(*awlen), 0, 1, 0}, wvalid, wdata,
-                                 strobes, wlast, bready);
+                                 wstrb, wlast, bready);
             model.ports.descriptors.observe(cycle, desc_arvalid,
                                        {*desc_araddr, uint8_t(*desc_arlen), 0, 1, 0}, desc_rready);
         },

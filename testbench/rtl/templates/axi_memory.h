@@ -353,7 +353,7 @@ template <unsigned BEAT_BYTES> class WritePort {
     }
 
     bool observe(uint64_t cycle, bool awvalid, const AddressBeat& beat, bool wvalid,
-                 const void* wdata, uint64_t wstrb, bool wlast, bool bready) {
+                 const void* wdata, const void* wstrb, bool wlast, bool bready) {
         bool moved = false;
         address_ready_.observe(awvalid, awready);
         data_ready_.observe(wvalid, wready);
@@ -369,7 +369,7 @@ template <unsigned BEAT_BYTES> class WritePort {
         if (wvalid && wready) {
             DataBeat beat;
             std::memcpy(beat.data, wdata, BEAT_BYTES);
-            beat.strobe = wstrb;
+            std::memcpy(beat.strobes, wstrb, sizeof beat.strobes);
             early_.push_back(beat);
             complete_ += wlast;
             ++beats;
@@ -403,7 +403,7 @@ template <unsigned BEAT_BYTES> class WritePort {
   private:
     struct DataBeat {
         uint8_t data[BEAT_BYTES] = {};
-        uint64_t strobe = 0;
+        uint8_t strobes[(BEAT_BYTES + 7) / 8] = {};
     };
 
     void take_response() {
@@ -420,7 +420,7 @@ template <unsigned BEAT_BYTES> class WritePort {
         if (!target) burst.response = RESPONSE_DECODE_ERROR;
         else
             for (unsigned i = 0; i < BEAT_BYTES; ++i)
-                if (beat.strobe >> i & 1) target[i] = beat.data[i];
+                if (beat.strobes[i / 8] >> i % 8 & 1) target[i] = beat.data[i];
         const bool last = ++burst.done == burst.beats;
         const uint64_t there = uint64_t(burst.done) * BEAT_BYTES, size = stream_.word_bytes();
         // The last word of a burst may be less than whole

@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from accelerators import NARROW_BUS
+from accelerators import NARROW_BUS, small_accelerator
 from convolution_case import convolution, convolution_program, patched_program, random_images
 from hwgen.program import Program
 from sim import golden
+from sim.realizability import MAX_BUS_BYTES
 from sim.spec.descriptor import Queue
+from sim.spec.design import Design
 from sim.spec.memories import DRAM
 from sim.spec.views import View
 from testbench.rtl import harness
@@ -19,7 +21,7 @@ from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import Harness, HarnessError, Progress, Step
 from testbench.rtl.host import Host
 from testbench.rtl.memory_model import MemoryModel, WriteOrder
-from testbench.validation.simulate import measured_durations
+from testbench.validation.simulate import measured_durations, simulate
 
 pytestmark = [pytest.mark.rtl, pytest.mark.slow]
 
@@ -182,6 +184,19 @@ def test_views_run_alike(flat_macs: int, monkeypatch: pytest.MonkeyPatch) -> Non
     assert (simulation.activations[0] == synthesis.activations[0]).all()
     for field in ("outputs", "cycles", "start", "end", "issue_end"):
         assert (getattr(simulation, field) == getattr(synthesis, field)).all()
+
+
+def test_the_widest_bus_carries_a_register_file_row() -> None:
+    """Strobes of 128 bytes are more than a machine word: each byte has its own."""
+    widest = small_accelerator(
+        simd_units=32, local_memory_kb=16, register_file_kb=8, io_bandwidth_gbps=25.6
+    )
+    assert widest.bus_bytes == MAX_BUS_BYTES
+    network = convolution(channels=150)
+    result = simulate(Design(network=network, accelerator=widest), inputs=random_images(3))
+    assert (result.outputs == golden.run(network, random_images(3))["conv"]).all()
+    assert result.measured_cycles == result.predicted_cycles
+    assert (result.mismatched_cycles, result.mismatched_activations) == (0, 0)
 
 
 VIEWS = pytest.mark.parametrize(

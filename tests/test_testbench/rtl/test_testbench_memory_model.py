@@ -81,11 +81,12 @@ int main(int argc, char** argv) {
         } else {
             const bool wvalid = given < beats.size();
             const uint32_t word = wvalid ? beats[given].first : 0;
+            const uint8_t strobes = 15;
             const bool last = wvalid && beats[given].second;
             if (wvalid && write.wready) std::printf("data %d\n", int(cycle));
             if (write.bvalid) std::printf("response %d %d\n", int(cycle), write.bresp);
             const bool moved = wvalid && write.wready;
-            write.observe(cycle, valid, beat, wvalid, &word, 15, last, true);
+            write.observe(cycle, valid, beat, wvalid, &word, &strobes, last, true);
             given += moved;
         }
         sent += taken;
