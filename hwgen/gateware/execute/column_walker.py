@@ -39,12 +39,14 @@ class ColumnWalker(wiring.Component):
         As `start_address` and `start_x`, with `fresh`.
     start_position : In
         Ring position for the first vector.
+    start_rows, start_columns : In
+        Size of the kernel of the descriptor that follows `restart`.
     by_rows : In(1)
         Walk row by row.
     wait : In(1)
         The present tap is not read in this cycle, but later.
-    further_rows : In
-        With `by_rows`: rows beyond the first window's. Used from the second cycle after `restart` on.
+    last_row : In
+        With `by_rows`: 1 less the rows beyond the first window's. Used from the second cycle after `restart` on.
     valid : Out(1)
         There is a tap in this cycle.
     address, y, x : Out
@@ -71,9 +73,11 @@ class ColumnWalker(wiring.Component):
                 "fresh_address": In(address),
                 "fresh_x": In(signed(16)),
                 "start_position": In(address_bits(WINDOW_VECTORS)),
+                "start_rows": In(10),
+                "start_columns": In(10),
                 "by_rows": In(1),
                 "wait": In(1),
-                "further_rows": In(8),
+                "last_row": In(signed(9)),
                 "valid": Out(1),
                 "address": Out(address),
                 "y": Out(signed(16)),
@@ -88,14 +92,15 @@ class ColumnWalker(wiring.Component):
         """Build the module."""
         m = Module()
         d = self.descriptor
-        kernel_y, kernel_x = Signal(10), Signal(10)
-        first_column, window_y, first_x = Signal(10), Signal(signed(16)), Signal(signed(16))
+        # Rows that the first window has left, negative beyond it, and columns; those that a line begins with
+        rows_left, columns_left = Signal(signed(11)), Signal(10)
+        all_columns, window_y, first_x = Signal(10), Signal(signed(16)), Signal(signed(16))
         # Where the present line began, a column or a row; from vector to vector and from line to line
         line_address, line_position = Signal.like(self.address), Signal.like(self.position)
         next_line, next_position = Signal.like(self.address), Signal.like(self.position)
         pitch = Signal.like(self.position)
-        rows_end = kernel_y == d.kernel_rows + Mux(self.by_rows, self.further_rows, 0) - 1
-        columns_end = kernel_x == d.kernel_columns - 1
+        rows_end = rows_left == Mux(self.by_rows, self.last_row, 1)
+        columns_end = columns_left == 1
         m.d.comb += [
             pitch.eq(d.kernel_rows + DOT_WIDTH * d.ring_gap),
             next_line.eq(line_address + Mux(self.by_rows, d.in_row, 1)),
@@ -103,14 +108,17 @@ class ColumnWalker(wiring.Component):
         ]
 
         # Columns that the windows to the left have read; first needed at the end of the first set
-        known = Signal(10)
-        m.d.sync += known.eq(Mux(d.kernel_columns > d.stride_x, d.kernel_columns - d.stride_x, 0))
+        known, new_columns = Signal(10), Signal(10)
+        m.d.sync += [
+            known.eq(Mux(d.kernel_columns > d.stride_x, d.kernel_columns - d.stride_x, 0)),
+            new_columns.eq(Mux(d.kernel_columns > d.stride_x, d.stride_x, d.kernel_columns)),
+        ]
         start_address, start_x = Signal.like(self.address), Signal(signed(16))
         m.d.comb += [
             start_address.eq(Mux(self.fresh, self.fresh_address + known, self.start_address)),
             start_x.eq(Mux(self.fresh, self.fresh_x + known, self.start_x)),
         ]
-        skipped = Mux(self.fresh, known, 0)
+        columns = Mux(self.fresh, new_columns, self.start_columns)
 
         with m.If(self.restart):
             m.d.sync += [
@@ -125,9 +133,9 @@ class ColumnWalker(wiring.Component):
                 window_y.eq(self.start_y),
                 self.x.eq(start_x),
                 first_x.eq(start_x),
-                kernel_x.eq(skipped),
-                first_column.eq(skipped),
-                kernel_y.eq(0),
+                columns_left.eq(columns),
+                all_columns.eq(columns),
+                rows_left.eq(self.start_rows),
             ]
         with m.Elif(self.valid & ~self.wait):
             m.d.sync += [
@@ -141,18 +149,18 @@ class ColumnWalker(wiring.Component):
                     line_address.eq(next_line),
                     self.position.eq(next_position),
                     line_position.eq(next_position),
-                    kernel_x.eq(Mux(self.by_rows, first_column, kernel_x + 1)),
+                    columns_left.eq(Mux(self.by_rows, all_columns, columns_left - 1)),
                     self.x.eq(Mux(self.by_rows, first_x, self.x + 1)),
-                    kernel_y.eq(Mux(self.by_rows, kernel_y + 1, 0)),
+                    rows_left.eq(Mux(self.by_rows, rows_left - 1, d.kernel_rows)),
                     self.y.eq(Mux(self.by_rows, self.y + 1, window_y)),
                 ]
             with m.Else():
                 m.d.sync += [
                     self.address.eq(self.address + Mux(self.by_rows, 1, d.in_row)),
                     self.position.eq(self.position + Mux(self.by_rows, pitch, 1)),
-                    kernel_x.eq(kernel_x + self.by_rows),
+                    columns_left.eq(columns_left - self.by_rows),
                     self.x.eq(self.x + self.by_rows),
-                    kernel_y.eq(kernel_y + ~self.by_rows),
+                    rows_left.eq(rows_left - ~self.by_rows),
                     self.y.eq(self.y + ~self.by_rows),
                 ]
         return m

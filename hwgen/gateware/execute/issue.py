@@ -111,7 +111,7 @@ class IssueStage(wiring.Component):
         state = Signal(_State)
         running, start, last_cycle, end = Signal(), Signal(), Signal(), Signal()
         remaining, final = Signal(21), Signal()
-        hold_left = Signal(8)
+        hold_left, holds, hold_final = Signal(8), Signal(), Signal()
         reduces, reduced = Signal(), Signal()
 
         # Sequence: all sets, POOL's reduction, the hold
@@ -121,7 +121,7 @@ class IssueStage(wiring.Component):
             self.reduce.eq(state == _State.REDUCE),
             end.eq(Mux(reduces, reduced, last_cycle)),
             self.issue_end.eq(
-                (end & windows.last & (d.hold == 0)) | ((state == _State.HOLD) & (hold_left == 0))
+                (end & windows.last & ~holds) | ((state == _State.HOLD) & hold_final)
             ),
             self.command.ready.eq(
                 ((state == _State.IDLE) | self.issue_end) & (~payload.wait_drain | self.drained)
@@ -131,25 +131,30 @@ class IssueStage(wiring.Component):
         if config.pes > 1:
             m.submodules.reduction = reduction = ReductionSequencer(config)
             m.d.comb += [
-                reduces.eq((d.op == ExecuteOp.POOL) & ~(d.spread & (config.pes_y == 1))),
                 reduction.rows_only.eq(d.spread),
                 reduced.eq(reduction.end),
                 reduction.enable.eq(self.reduce),
                 self.vertical.eq(reduction.vertical),
                 self.reduce_index.eq(reduction.reduce_index),
             ]
-        # A set has several cycles, and its last is known a cycle before
-        m.d.sync += [hold_left.eq(hold_left - 1), final.eq(0)]
+        # A set has several cycles, and its last is known a cycle before; so is the hold's
+        m.d.sync += [hold_left.eq(hold_left - 1), hold_final.eq(hold_left == 1), final.eq(0)]
         with m.If(start):
             m.d.sync += [
                 state.eq(_State.RUN),
                 d.eq(payload),
+                holds.eq(payload.hold != 0),
+                reduces.eq(self._reduces(payload)),
                 remaining.eq(payload.initiation_interval + payload.row_lead - 1),
             ]
         with m.Elif(self.issue_end):
             m.d.sync += state.eq(_State.IDLE)
         with m.Elif(end & windows.last):
-            m.d.sync += [state.eq(_State.HOLD), hold_left.eq(d.hold - 1)]
+            m.d.sync += [
+                state.eq(_State.HOLD),
+                hold_left.eq(d.hold - 1),
+                hold_final.eq(d.hold == 1),
+            ]
         with m.Elif(last_cycle & reduces):
             m.d.sync += state.eq(_State.REDUCE)
         with m.Elif(last_cycle):
@@ -172,11 +177,16 @@ class IssueStage(wiring.Component):
         ]
         skew = self._issue_conv(m, windows, last_cycle, start, running)
         self._issue_ring(m, windows, remaining, start, running)
-        self._issue_add(m, windows, remaining, running)
+        self._issue_add(m, windows, remaining, start, running)
         gives_way = (d.op == ExecuteOp.DEPTHWISE) | (d.op == ExecuteOp.POOL)
         m.d.comb += self.claims.eq(Mux(gives_way, 0, self.read.enable))
         self._finish_set(m, windows, skew, Mux(reduces, reduced, skew.exit.last))
         return m
+
+    def _reduces(self, descriptor: Any) -> Any:
+        """Whether a descriptor's sets end with a reduction over PEs."""
+        across = ~descriptor.spread if self.config.pes_y == 1 else 1
+        return (descriptor.op == ExecuteOp.POOL) & across if self.config.pes > 1 else 0
 
     def _issue_conv(self, m: Any, windows: Any, last_cycle: Any, start: Any, running: Any) -> Any:
         """Issue CONV's reads and, skewed with the end of the set, its steps; return the skew."""
@@ -186,6 +196,11 @@ class IssueStage(wiring.Component):
         following = data.View(execute_layout(), following)
         is_conv = d.op == ExecuteOp.CONV
         m.submodules.taps = taps = TapWalker(config)
+        ends, end_quad = Signal(3), Signal(range(config.simd_units // 4 + 1))
+        given = self.command.payload
+        given_quads = Mux(given.groups == 1, given.last_quads, config.simd_units // 4)
+        with m.If(start):
+            m.d.sync += [ends.eq(_ends(given)), end_quad.eq(given_quads)]
         m.submodules.skew = skew = Skew(_skewed_layout(config), config.compute_lanes - 1)
         m.d.comb += [
             taps.descriptor.eq(d),
@@ -196,6 +211,8 @@ class IssueStage(wiring.Component):
             taps.start_shift.eq(windows.next_shift),
             taps.start_bank.eq(following.bank),
             taps.start_quad.eq(following.first_quad),
+            taps.start_ends.eq(Mux(start, _ends(given), ends)),
+            taps.start_end_quad.eq(Mux(start, given_quads, end_quad)),
             skew.cycles.eq(Mux(is_conv, d.pixels - 1, 0)),
             skew.entry.last.eq(last_cycle),
             skew.entry.step.eq(is_conv & running & taps.step),
@@ -245,9 +262,13 @@ class IssueStage(wiring.Component):
             columns.fresh_address.eq(windows.after_address),
             columns.fresh_x.eq(windows.after_x),
             columns.start_position.eq(ring.start_position),
+            columns.start_rows.eq(Mux(start, self.command.payload.kernel_rows, d.kernel_rows)),
+            columns.start_columns.eq(
+                Mux(start, self.command.payload.kernel_columns, d.kernel_columns)
+            ),
             columns.by_rows.eq(by_columns & (d.band_rows > 1)),
             columns.wait.eq(self.storing),
-            columns.further_rows.eq(windows.further_rows),
+            columns.last_row.eq(windows.last_row),
             ring.descriptor.eq(d),
             ring.next_descriptor.eq(self.command.payload),
             ring.start.eq(start),
@@ -299,15 +320,21 @@ class IssueStage(wiring.Component):
                 step.row.eq(self._half_row + ring.row),
             ]
 
-    def _issue_add(self, m: Any, windows: Any, remaining: Any, running: Any) -> None:
+    def _issue_add(self, m: Any, windows: Any, remaining: Any, start: Any, running: Any) -> None:
         """Issue the reads and steps of ADD, at the end of a set: P of operand b, P of operand a.
 
         Operand a's step comes as much before operand b's as the reads or the requantizer take.
         """
         d, read, step = self.descriptor, self.read, self.step
-        distance = Mux(d.pixels > REQUANTIZER_PHASES, d.pixels, REQUANTIZER_PHASES)
-        second = remaining < d.pixels
-        first = (remaining >= distance) & (remaining < distance + d.pixels)
+        given = self.command.payload.pixels
+        distance, reach = Signal(4), Signal(5)
+        with m.If(start):
+            wanted = Mux(given > REQUANTIZER_PHASES, given, REQUANTIZER_PHASES)
+            m.d.sync += [distance.eq(wanted), reach.eq(wanted + given)]
+        # All of it lies in a set's last cycles
+        left, near = remaining[: len(reach)], remaining[len(reach) :] == 0
+        second = near & (left < d.pixels)
+        first = near & (left >= distance) & (left < reach)
         valid = running & (first | second)
         # `distance` is a multiple of P
         pixel = ~remaining[:3] & (d.pixels - 1)[:3]
@@ -318,7 +345,7 @@ class IssueStage(wiring.Component):
                 read.lanes.eq(Mux(valid, self._lanes_of(pixel), 0)),
                 read.source_mask.eq(self._lane_mask),
                 read.source_base.eq(d.bank),
-                step.valid.eq(running & ((remaining == 0) | (remaining == distance))),
+                step.valid.eq(running & near & ((left == 0) | (left == distance))),
                 step.operand.eq(1),
                 step.second.eq(second),
                 step.advance.eq(1),
@@ -436,3 +463,9 @@ def _set_layout(config: AcceleratorConfig) -> data.StructLayout:
             "north": config.compute_lanes,
         }
     )
+
+
+def _ends(descriptor: Any) -> Any:
+    """Whether a descriptor has a single group, kernel column and kernel row."""
+    counts = (descriptor.groups, descriptor.kernel_columns, descriptor.kernel_rows)
+    return Cat(count == 1 for count in counts)

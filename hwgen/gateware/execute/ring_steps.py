@@ -81,20 +81,29 @@ class RingSteps(wiring.Component):
         # Positions of a window's columns and of the new columns, with what lies between them
         taps, span, fresh_span = (Signal.like(self.position) for _ in range(3))
         pitch, set_rows = Signal.like(self.position), Signal.like(self.position)
-        is_ring = (following.op == ExecuteOp.DEPTHWISE) | (following.op == ExecuteOp.POOL)
-        fresh = Mux(
-            following.stride_x < following.kernel_columns,
-            following.stride_x,
-            following.kernel_columns,
-        )
-        m.d.comb += pitch.eq(following.kernel_rows + DOT_WIDTH * following.ring_gap)
+        is_ring = Signal()
+        fresh = Signal.like(d.kernel_columns)
         with m.If(self.start):
             m.d.sync += [
                 taps.eq(following.kernel_rows * following.kernel_columns),
-                span.eq(Mux(is_ring, pitch * following.kernel_columns, 0)),
-                fresh_span.eq(pitch * fresh),
-                set_rows.eq(following.pixels * following.stride_y),
+                pitch.eq(following.kernel_rows + DOT_WIDTH * following.ring_gap),
+                fresh.eq(
+                    Mux(
+                        following.stride_x < following.kernel_columns,
+                        following.stride_x,
+                        following.kernel_columns,
+                    )
+                ),
+                is_ring.eq(
+                    (following.op == ExecuteOp.DEPTHWISE) | (following.op == ExecuteOp.POOL)
+                ),
             ]
+        # First needed at the end of the first set
+        m.d.sync += [
+            span.eq(Mux(is_ring, pitch * d.kernel_columns, 0)),
+            fresh_span.eq(pitch * fresh),
+            set_rows.eq(d.pixels * d.stride_y),
+        ]
 
         # First tap of the column of sets, and of the set
         base, next_base = Signal.like(self.position), Signal.like(self.position)

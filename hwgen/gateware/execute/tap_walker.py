@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -35,6 +35,10 @@ class TapWalker(wiring.Component):
     start_address, start_y, start_x, start_shift, start_bank, start_quad : In
         Address and image coordinates of pixel 0's first tap, and its first byte in the vector; `bank` and
         `first_quad` of its descriptor.
+    start_ends : In(3)
+        Whether its descriptor has a single group, kernel column and kernel row: each is its last from the first tap on.
+    start_end_quad : In
+        Quads of its first group.
     read : Out(1)
         There is a read in this cycle.
     address, y, x : Out
@@ -68,6 +72,8 @@ class TapWalker(wiring.Component):
                 "start_shift": In(address_bits(config.simd_units)),
                 "start_bank": In(bank),
                 "start_quad": In(address_bits(config.simd_units // 4)),
+                "start_ends": In(3),
+                "start_end_quad": In(range(config.simd_units // 4 + 1)),
                 "read": Out(1),
                 "address": Out(address),
                 "y": Out(signed(16)),
@@ -102,12 +108,13 @@ class TapWalker(wiring.Component):
         tap_x, set_y, set_x = (Signal(signed(16)) for _ in range(3))
         set_shift = Signal.like(self.shift)
 
-        last_group = group == d.groups - 1
-        end_quad = Mux(last_group, d.last_quads, quads)
+        # Whether the present group, kernel column and kernel row are the last, known with the tap
+        last_group, last_column, last_row = Signal(), Signal(), Signal()
+        end_quad = Signal(range(quads + 1))
         first_quad = Mux(group == 0, d.first_quad, 0)
         tap_end = (quad + 1 >= end_quad) & (slot + 1 >= d.pixels)
-        column_end = tap_end & (kernel_x == d.kernel_columns - 1)
-        row_end = column_end & (kernel_y == d.kernel_rows - 1)
+        column_end = tap_end & last_column
+        row_end = column_end & last_row
         last_bank = self.bank == config.compute_lanes - 1
         next_row, next_plane = Signal.like(self.address), Signal.like(self.address)
         m.d.comb += [
@@ -142,6 +149,8 @@ class TapWalker(wiring.Component):
                 kernel_x.eq(0),
                 kernel_y.eq(0),
                 group.eq(0),
+                Cat(last_group, last_column, last_row).eq(self.start_ends),
+                end_quad.eq(self.start_end_quad),
             ]
         with m.Elif(valid):
             m.d.sync += [
@@ -158,6 +167,10 @@ class TapWalker(wiring.Component):
                     kernel_x.eq(0),
                     kernel_y.eq(0),
                     group.eq(group + 1),
+                    last_group.eq(group + 2 == d.groups),
+                    end_quad.eq(Mux(group + 2 == d.groups, d.last_quads, quads)),
+                    last_column.eq(d.kernel_columns == 1),
+                    last_row.eq(d.kernel_rows == 1),
                     self.bank.eq(Mux(last_bank, 0, self.bank + 1)),
                     self.address.eq(next_plane),
                     tap_address.eq(next_plane),
@@ -171,6 +184,8 @@ class TapWalker(wiring.Component):
                 m.d.sync += [
                     kernel_x.eq(0),
                     kernel_y.eq(kernel_y + 1),
+                    last_column.eq(d.kernel_columns == 1),
+                    last_row.eq(kernel_y + 2 == d.kernel_rows),
                     self.address.eq(next_row),
                     tap_address.eq(next_row),
                     row_address.eq(next_row),
@@ -181,6 +196,7 @@ class TapWalker(wiring.Component):
             with m.Elif(tap_end):
                 m.d.sync += [
                     kernel_x.eq(kernel_x + 1),
+                    last_column.eq(kernel_x + 2 == d.kernel_columns),
                     self.address.eq(tap_address + 1),
                     tap_address.eq(tap_address + 1),
                     self.x.eq(tap_x + 1),

@@ -52,8 +52,8 @@ class WindowWalker(wiring.Component):
         As `next_address` and `next_x` where neither a descriptor nor a band begins. Valid from a set's fourth cycle.
     address, second_address, out_address : Out
         First tap and operand b of the present column of sets; output of the present set's first window.
-    further_rows : Out
-        Rows between the first and the last windows of a column of sets, in rows of the image. Valid
+    last_row : Out
+        1 less the rows between the first and the last windows of a column of sets, in rows of the image. Valid
         from a column's second cycle.
     pixels : Out(L)
         Windows of the present set. Valid from a set's second cycle.
@@ -86,7 +86,7 @@ class WindowWalker(wiring.Component):
                 "address": Out(address),
                 "second_address": Out(address),
                 "out_address": Out(address),
-                "further_rows": Out(8),
+                "last_row": Out(signed(9)),
                 "pixels": Out(config.compute_lanes),
                 "east": Out(config.compute_lanes),
                 "west": Out(config.compute_lanes),
@@ -100,10 +100,20 @@ class WindowWalker(wiring.Component):
         """Build the module."""
         m = Module()
         d, following = self.descriptor, self.next_descriptor
-        upright = d.op == ExecuteOp.DEPTHWISE
-        pixels = Mux(d.op == ExecuteOp.POOL, 1, d.pixels)
-        down, across = Mux(upright, pixels, 1), Mux(upright, 1, pixels)
-        band = Mux(upright, d.band_rows, 1)
+        # What a set's windows are, from the descriptor's first cycle on
+        upright = Signal()
+        pixels, down, across = (Signal.like(d.pixels) for _ in range(3))
+        band = Signal.like(d.band_rows)
+        with m.If(self.start):
+            stands = following.op == ExecuteOp.DEPTHWISE
+            number = Mux(following.op == ExecuteOp.POOL, 1, following.pixels)
+            m.d.sync += [
+                upright.eq(stands),
+                pixels.eq(number),
+                down.eq(Mux(stands, number, 1)),
+                across.eq(Mux(stands, 1, number)),
+                band.eq(Mux(stands, following.band_rows, 1)),
+            ]
         # Tile coordinates, and what is left of the row and, from the set or the band on, of the descriptor
         column, row, columns_left, rows_left = (Signal(10) for _ in range(4))
         band_row, band_rows_left = Signal(10), Signal(10)
@@ -153,20 +163,46 @@ class WindowWalker(wiring.Component):
                     rows_left.eq(rows_left - down),
                     band_left.eq(band_left - down),
                 ]
-        rows = Mux(band_rows_left < band, band_rows_left, band)
-        m.d.sync += self.further_rows.eq((rows - 1)[: len(d.band_rows)] * d.stride_y)
-
-        self._walk(m, down, across, band)
-        self._find_stores(m, pixels, column, row, Mux(upright, rows_left, columns_left))
+        band_stride = Signal(8)
+        self._find_last_row(m, upright, band_rows_left, band_stride)
+        self._walk(m, down, across, band, band_stride)
+        self._find_stores(m, upright, pixels, column, row, Mux(upright, rows_left, columns_left))
         return m
 
-    def _walk(self, m: Any, down: Any, across: Any, band: Any) -> None:
+    def _find_last_row(self, m: Any, upright: Any, band_rows_left: Any, band_stride: Any) -> None:
+        """Let `last_row` follow the bands: a whole one's, or the last one's, which may have fewer rows.
+
+        The products are worked out with `start`: with a comparison they are too much for one cycle of an FPGA.
+        """
+        d, following = self.descriptor, self.next_descriptor
+        whole, rest = Signal(8), Signal(9)
+        first_end = Signal(range(2 + (1 << len(d.stride_y))))
+        with m.If(self.start):
+            m.d.sync += [
+                whole.eq(following.band_rows * following.stride_y),
+                # Without its upper bits: in the last band there are none
+                rest.eq(following.window_rows[: len(rest)] * following.stride_y),
+                first_end.eq(following.stride_y + 1),
+            ]
+        with m.Elif(self.advance & self.row_end):
+            m.d.sync += rest.eq(rest - band_stride)
+        partial = band_rows_left < d.band_rows
+        m.d.sync += self.last_row.eq(
+            Mux(upright, first_end - Mux(partial, rest, whole), 1)
+        )
+
+    def _walk(self, m: Any, down: Any, across: Any, band: Any, band_stride: Any) -> None:
         """Let addresses and image coordinates follow the sets."""
         d, following = self.descriptor, self.next_descriptor
         # ADD has no strides. The products are first needed at the end of the first set.
-        is_add = d.op == ExecuteOp.ADD
-        stride_y, stride_x = Mux(is_add, 1, d.stride_y), Mux(is_add, 1, d.stride_x)
-        band_stride, column_step = Signal(8), Signal(7)
+        stride_y, stride_x = Signal.like(d.stride_y), Signal.like(d.stride_x)
+        with m.If(self.start):
+            is_add = following.op == ExecuteOp.ADD
+            m.d.sync += [
+                stride_y.eq(Mux(is_add, 1, following.stride_y)),
+                stride_x.eq(Mux(is_add, 1, following.stride_x)),
+            ]
+        column_step = Signal(7)
         row_step, out_row_step, out_set_step = (Signal.like(self.address) for _ in range(3))
         m.d.sync += [
             band_stride.eq(band * stride_y),
@@ -241,14 +277,15 @@ class WindowWalker(wiring.Component):
             m.d.sync += [line.eq(next_line), address.eq(next_address)]
         return next_address, after_address
 
-    def _find_stores(self, m: Any, pixels: Any, column: Any, row: Any, left: Any) -> None:
+    def _find_stores(
+        self, m: Any, upright: Any, pixels: Any, column: Any, row: Any, left: Any
+    ) -> None:
         """Select the windows of the set and the neighbours that share their outputs.
 
         POOL's outputs have no halo, and a set that is saved takes one store cycle.
         """
         d = self.descriptor
         lanes = range(self.config.compute_lanes)
-        upright = d.op == ExecuteOp.DEPTHWISE
         halo = (d.op != ExecuteOp.POOL) & ~d.save
         rows = [row + Mux(upright, pixel, 0) for pixel in lanes]
         columns = [column + Mux(upright, 0, pixel) for pixel in lanes]
