@@ -1,11 +1,12 @@
-"""The ``calibrate`` command: the model's timing constants, or a memory fitted to traces."""
+"""The ``calibrate`` command: the model's timing constants, a memory fitted to traces, or silicon fitted to synthesis."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from cosilico.commands.options import OutFile
+from cosilico.commands.options import Jobs, OutFile
+from cosilico.commands.synthesize import TargetName
 from cosilico.extras import require_extra
 from sim.spec.dram import DRAM_PRESETS, DramSystem
 from sim.spec.errors import CosilicoError
@@ -16,6 +17,14 @@ __all__ = ["calibrate"]
 
 def calibrate(
     out: OutFile,
+    spaces: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[SPACE]...",
+            help="with --area: spaces to draw accelerators from",
+            show_default="all: tiny, edge, nahas",
+        ),
+    ] = None,
     memory: Annotated[
         list[str] | None,
         typer.Option(
@@ -56,8 +65,62 @@ def calibrate(
             show_default="those shipped",
         ),
     ] = None,
+    area: Annotated[
+        bool, typer.Option("--area", help="instead, fit the silicon of modules to synthesis")
+    ] = False,
+    target: Annotated[
+        list[TargetName] | None,
+        typer.Option(
+            help="with --area: standard cells, or cells of an FPGA, or each of several",
+            show_default="nangate45",
+        ),
+    ] = None,
+    liberty: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="with --area: standard cells, instead of a target's"),
+    ] = None,
+    feature_nm: Annotated[
+        float | None,
+        typer.Option(
+            "--feature-nm",
+            min=1,
+            help="with --area: feature size of these cells",
+            show_default="the target's",
+        ),
+    ] = None,
+    samples: Annotated[
+        int | None,
+        typer.Option(min=3, max=10_000, help="with --area: accelerators to map", show_default="66"),
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=2**31 - 1, help="with --area: decides which", show_default="1"),
+    ] = None,
+    jobs: Jobs = None,
 ) -> None:
-    """Measure the model's timing constants in RTL, or fit a memory to traces of your own system."""
+    """Measure the model's timing constants in RTL, or fit a memory to traces, or silicon to synthesis."""
+    if area:
+        _require_absent(
+            "must not be given with --area",
+            ("--memory", memory),
+            ("--trace", trace),
+            ("--name", name),
+            ("--propose", propose),
+            ("--json", json),
+            ("--calibration", calibration),
+        )
+        _calibrate_silicon(spaces or [], target, out, liberty, feature_nm, samples, seed, jobs)
+        return
+    _require_absent(
+        "must be given with --area",
+        ("SPACE", spaces),
+        ("--target", target),
+        ("--liberty", liberty),
+        ("--feature-nm", feature_nm),
+        ("--samples", samples),
+        ("--seed", seed),
+        ("--jobs", jobs),
+    )
     if trace:
         if memory:
             raise CosilicoError("calibrate must be given either --trace or --memory, not both")
@@ -73,19 +136,57 @@ def calibrate(
             calibration_file=calibration,
         )
         return
-    for option, value in (
+    _require_absent(
+        "must be given with --trace",
         ("--name", name),
         ("--propose", propose),
         ("--json", json),
         ("--calibration", calibration),
-    ):
-        if value is not None:
-            raise CosilicoError(f"{option} must be given with --trace")
+    )
     drams = [_dram(text) for text in memory or []]
     require_extra("cosilico calibrate", "rtl")
     from cosilico.calibration import calibrate_to_file
 
     calibrate_to_file(out, drams=drams)
+
+
+def _require_absent(rule: str, *options: tuple[str, object]) -> None:
+    for option, value in options:
+        if value is not None and value != []:
+            raise CosilicoError(f"{option} {rule}")
+
+
+def _calibrate_silicon(
+    spaces: list[str],
+    targets: list[TargetName] | None,
+    out: Path,
+    liberty: Path | None,
+    feature_nm: float | None,
+    samples: int | None,
+    seed: int | None,
+    jobs: int | None,
+) -> None:
+    chosen = targets or [TargetName.NANGATE45]
+    cells = [name for name in chosen if name not in (TargetName.ECP5, TargetName.XILINX)]
+    for option, value in (("--liberty", liberty), ("--feature-nm", feature_nm)):
+        if value is not None and len(cells) != 1:
+            raise CosilicoError(f"{option} must be given with one target of standard cells")
+    bundled = liberty is None and TargetName.NANGATE45 in cells
+    require_extra("cosilico calibrate --area", "rtl", *(["synthesis"] if bundled else []))
+    from cosilico.silicon_calibration import calibrate_silicon_to_file
+    from hwgen.synthesis.sample_accelerators import SAMPLES
+    from hwgen.synthesis.targets import Target
+
+    calibrate_silicon_to_file(
+        spaces,
+        [Target(name) for name in chosen],
+        out,
+        liberty=liberty,
+        feature_nm=feature_nm,
+        samples=SAMPLES if samples is None else samples,
+        seed=1 if seed is None else seed,
+        jobs=jobs,
+    )
 
 
 def _dram(text: str) -> DramSystem:

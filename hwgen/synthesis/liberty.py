@@ -131,6 +131,10 @@ class Library:
         named = (cell for name, cell in self.cells.items() if name.startswith("MUX2"))
         return min(named, key=lambda cell: cell.area, default=self.buffer)
 
+    def area_um2(self, cells: Mapping[str, int]) -> float:
+        """Area of so many cells of each kind."""
+        return sum(number * self.cells[kind].area for kind, number in cells.items())
+
 
 def _is_buffer(cell: Cell) -> bool:
     """Whether a cell has one input and passes it on."""
