@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from hwgen.gateware_hash import gateware_hash
-from sim.cost import silicon_fit
+from sim.cost import energy_fit, silicon_fit
 from sim.cost.silicon_fit import SiliconFits
 from sim.timing import calibration
 from sim.timing.calibration import Calibration
@@ -14,20 +14,20 @@ __all__ = ["current_calibration", "current_silicon_fits"]
 def current_calibration(path: Path | None = None) -> Calibration:
     """Timing constants from a file, or those shipped; every command that predicts asks here.
 
-    The silicon that is shipped, from which areas are predicted, must be this gateware's, too.
+    The silicon and energy that are shipped, from which areas and energies are predicted, must be this gateware's, too.
 
     Raises
     ------
     DesignFileError
         If the file cannot be read.
     StaleCalibrationError
-        If they were measured on another gateware, or the silicon was fitted to another.
+        If they were measured on another gateware, or silicon or energy was fitted to another.
     """
     current = calibration.default() if path is None else calibration.load(path)
     current.require_hash(gateware_hash())
-    silicon = silicon_fit.shipped_if_any()
-    if silicon is not None:
-        silicon.require_hash(gateware_hash())
+    for fits in (silicon_fit.shipped_if_any(), energy_fit.shipped_if_any()):
+        if fits is not None:
+            fits.require_hash(gateware_hash())
     return current
 
 

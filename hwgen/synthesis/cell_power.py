@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hwgen.synthesis.cell_functions import holds, truth_table
-from hwgen.synthesis.liberty import LibertyError, Table
+from hwgen.synthesis.liberty import LibertyError, Library, Table
 from hwgen.synthesis.liberty_groups import Group, numbers, parse_groups
 
-__all__ = ["CellPower", "Edges", "LibraryPower", "read_power"]
+__all__ = ["CLOCK_SLEW_NS", "CellPower", "Edges", "LibraryPower", "library_power", "read_power"]
+
+CLOCK_SLEW_NS = 0.02
+"""Slew of clocks, and of nets from outside."""
 
 _TIME = {"1ns": 1.0, "100ps": 0.1, "10ps": 0.01, "1ps": 0.001}
 _CAPACITANCE_FF = {"ff": 1.0, "pf": 1e3}
@@ -85,6 +88,42 @@ class LibraryPower:
     def energy_fj(self) -> float:
         """Unit of internal energies: that of capacitance, charged to 1 V."""
         return self.capacitance_ff
+
+    @property
+    def charge_fj(self) -> float:
+        """Energy of a change of a unit of capacitance."""
+        return 0.5 * self.capacitance_ff * self.volts**2
+
+    def cells_leakage_uw(self, cells: Mapping[str, int]) -> float:
+        """Leakage of so many cells of each kind."""
+        return self.leakage_uw * sum(
+            number * self.cells[kind].leakage for kind, number in cells.items()
+        )
+
+    def cells_clock_pj(self, cells: Mapping[str, int], library: Library) -> float:
+        """Energy of the clock pins of so many cells of each kind, in a cycle in which nothing changes."""
+        return 1e-3 * sum(
+            number * self.clock_fj(kind, library, stays=True)
+            for kind, number in cells.items()
+            if self.cells[kind].clock
+        )
+
+    def clock_fj(self, kind: str, library: Library, *, stays: bool) -> float:
+        """Energy of a flip-flop's clock pin in a cycle in which its state stays, or changes."""
+        cell = self.cells[kind]
+        edges = cell.steady if stays else cell.changing
+        internal = sum(edges.at(CLOCK_SLEW_NS, 0.0))
+        return (
+            self.energy_fj * internal + 2 * self.charge_fj * library.cells[kind].loads[cell.clock]
+        )
+
+
+def library_power(path: Path) -> LibraryPower | None:
+    """Power of the cells of a liberty file, None if it has none."""
+    try:
+        return read_power(path)
+    except LibertyError:
+        return None
 
 
 @lru_cache(maxsize=4)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.synthesis.cell_functions import MOST_INPUTS
-from hwgen.synthesis.cell_power import CellPower, LibraryPower
+from hwgen.synthesis.cell_power import CLOCK_SLEW_NS, CellPower, LibraryPower
 from hwgen.synthesis.liberty import Library
 from hwgen.synthesis.netlist import Instance, Netlist
 from sim.spec.errors import CosilicoError
@@ -17,7 +17,6 @@ from sim.spec.errors import CosilicoError
 __all__ = ["FlipFlops", "GateModel", "Gates", "gate_model"]
 
 CLOCK = "clk"
-CLOCK_SLEW_NS = 0.02
 _PICOSECONDS = 1e3
 _VISITED, _DONE = 1, 2
 
@@ -172,15 +171,10 @@ class _Builder:
             gates=gates,
             flip_flops=flip_flops,
             places=self.places,
-            load_fj=loads * self._charge_fj,
+            load_fj=loads * self.power.charge_fj,
             leakage_uw=leakage * self.power.leakage_uw,
             driven=driven,
         )
-
-    @property
-    def _charge_fj(self) -> float:
-        """Energy of a change of a unit of capacitance."""
-        return 0.5 * self.power.capacitance_ff * self.power.volts**2
 
     def _sort(self) -> tuple[list[tuple[Instance, CellPower]], list[Instance]]:
         """Cells, and memories and modules below."""
@@ -333,10 +327,10 @@ class _Builder:
             delays[row] = max(times, default=1)
             if cell.inputs[0] in cell.hidden:
                 energies[2, row] = fmean(cell.hidden[cell.inputs[0]].at(CLOCK_SLEW_NS, 0.0))
-            pin_load = self.library.cells[instance.kind].loads[cell.clock]
-            charge = 2 * pin_load * self._charge_fj / self.power.energy_fj
-            energies[3, row] = sum(cell.steady.at(CLOCK_SLEW_NS, 0.0)) + charge
-            energies[4, row] = sum(cell.changing.at(CLOCK_SLEW_NS, 0.0)) + charge
+            energies[3, row], energies[4, row] = (
+                self.power.clock_fj(instance.kind, self.library, stays=stays) / self.power.energy_fj
+                for stays in (True, False)
+            )
         energies *= self.power.energy_fj
         return FlipFlops(
             data=nets[0],

@@ -9,17 +9,20 @@ from typing import Any
 
 from hwgen.gateware_hash import gateware_hash
 from hwgen.module_names import module_kind, module_size
+from hwgen.synthesis.cell_power import library_power
 from hwgen.synthesis.composition import instance_counts
 from hwgen.synthesis.design import map_design
+from hwgen.synthesis.liberty import Library
 from hwgen.synthesis.mapping import CACHE_FOLDER, MappedModule
 from hwgen.synthesis.resources import resources_of
 from hwgen.synthesis.targets import FpgaFlow, StandardCellFlow
+from sim.cost.silicon_fit import AREA, CLOCK, LEAKAGE
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.files import cache_root, write_atomic
 
-__all__ = ["DesignSample", "ModuleSample", "sample_design"]
+__all__ = ["DesignSample", "ModuleSample", "cell_figures", "sample_design"]
 
-_VERSION = "1"
+_VERSION = "2"
 """Changes with what is kept."""
 
 _FILE = "sample.json"
@@ -37,7 +40,8 @@ class ModuleSample:
         Size in its name, as ``512x8``, or empty.
     instances : int
     figures : mapping of str to float
-        Of one instance without the modules below: ``area_um2`` of standard cells, or resources of an FPGA.
+        Of one instance without the modules below: ``area_um2`` of standard cells, with ``leakage_uw`` and ``clock_pj``
+        where the library has power, or resources of an FPGA.
     """
 
     kind: str
@@ -106,9 +110,19 @@ def sample_design(
     return DesignSample(config=config, modules=[ModuleSample(**module) for module in record])
 
 
+def cell_figures(cells: Mapping[str, int], library: Library) -> dict[str, float]:
+    """Area of so many cells of each kind; where the library has power, their leakage and the energy of their clock."""
+    figures = {AREA: library.area_um2(cells)}
+    power = library_power(library.path)
+    if power is not None:
+        figures[LEAKAGE] = power.cells_leakage_uw(cells)
+        figures[CLOCK] = power.cells_clock_pj(cells, library)
+    return figures
+
+
 def _figures(module: MappedModule, flow: StandardCellFlow | FpgaFlow) -> dict[str, float]:
     if isinstance(flow, StandardCellFlow):
-        return {"area_um2": flow.library.area_um2(module.cells)}
+        return cell_figures(module.cells, flow.library)
     return asdict(resources_of(module.cells, flow.family))
 
 

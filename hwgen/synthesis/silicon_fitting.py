@@ -11,9 +11,9 @@ from hwgen.synthesis.sample_accelerators import SamplePlan
 from hwgen.synthesis.samples import DesignSample, sample_design
 from hwgen.synthesis.targets import FpgaFamily, FpgaFlow, StandardCellFlow
 from sim.cost.fpga_resources import fpga_figure
-from sim.cost.logic_area import logic_area
+from sim.cost.logic_area import logic_area, logic_figure
 from sim.cost.memory_macros import memory_macros
-from sim.cost.silicon_fit import AREA, FPGA_FIGURES, FitError, SiliconFit
+from sim.cost.silicon_fit import AREA, CLOCK, FPGA_FIGURES, LEAKAGE, FitError, SiliconFit
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = ["CellTarget", "fit_cells", "fit_fpga"]
@@ -65,7 +65,7 @@ def fit_cells(
             feature_nm=target.feature_nm,
             clock_mhz=clock_mhz,
             flow=flow.identity,
-            modules=fit_modules(fitted, [AREA], target.library.name),
+            modules=fit_modules(fitted, _cell_figures(fitted), target.library.name),
             **_NO_FIT,
         )
         fits.append(
@@ -115,6 +115,16 @@ def _samples(
     )
 
 
+def _cell_figures(samples: Sequence[DesignSample]) -> list[str]:
+    """Figures that all modules of standard cells have: power only where the library has it."""
+    modules = [module for sample in samples for module in sample.modules]
+    return [
+        figure
+        for figure in (AREA, LEAKAGE, CLOCK)
+        if all(figure in module.figures for module in modules)
+    ]
+
+
 def _cell_errors(
     fit: SiliconFit, flow: StandardCellFlow, samples: Sequence[DesignSample]
 ) -> dict[str, FitError]:
@@ -129,6 +139,10 @@ def _cell_errors(
         )
         pairs["logic"].append((predicted, known))
         pairs["total"].append((predicted + macros, known + macros))
+        for name, figure in (("leakage", LEAKAGE), ("clock", CLOCK)):
+            if figure in sample.modules[0].figures:
+                own = logic_figure(sample.config, fit, figure)
+                pairs[name].append((own, sample.total(figure)))
     return {name: fit_error(row) for name, row in pairs.items()}
 
 

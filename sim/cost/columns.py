@@ -151,6 +151,7 @@ def _areas(costing: Costing) -> NDArray[np.float64]:
 def _energies(costing: Costing) -> NDArray[np.float64]:
     return energies(
         costing.configs,
+        cycles=costing["cycles"],
         execute_busy=costing["execute_busy"],
         read_bytes=costing["read_bytes"],
         write_bytes=costing["write_bytes"],

@@ -22,7 +22,7 @@ from sim.cost.sram import FLIP_FLOP_ROWS, highest_mhz, memory_cells, sram
 from sim.cost.sram_table import MemoryCells
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["AREA_PARTS", "fitted_area", "fitted_areas", "logic_area"]
+__all__ = ["AREA_PARTS", "fitted_area", "fitted_areas", "logic_area", "logic_figure"]
 
 AREA_PARTS = tuple(AreaBreakdown.__dataclass_fields__)
 """Parts of an area."""
@@ -80,16 +80,19 @@ def fitted_areas(
 
 def logic_area(config: AcceleratorConfig, fit: SiliconFit) -> float:
     """Area of an accelerator without macros, mm², as a fit of standard cells has it."""
+    return logic_figure(config, fit, AREA) * 1e-6
 
-    def memory_um2(shape: RamShape) -> float:
-        return (
-            shape_figure(fit, FLIP_FLOP_MEMORY, AREA, shape)
-            if shape.rows <= FLIP_FLOP_ROWS
-            else 0.0
-        )
 
-    sums = sum_parts(fit, AREA, lambda names, function: function(config), memory_um2)
-    return float(sum(sums.values())) * 1e-6
+def logic_figure(config: AcceleratorConfig, fit: SiliconFit, figure: str) -> float:
+    """Return a figure of an accelerator's standard cells, without macros, in the fit's unit."""
+
+    def memory(shape: RamShape) -> float:
+        if shape.rows > FLIP_FLOP_ROWS:
+            return 0.0
+        return shape_figure(fit, FLIP_FLOP_MEMORY, figure, shape)
+
+    sums = sum_parts(fit, figure, lambda names, function: function(config), memory)
+    return float(sum(sums.values()))
 
 
 def _memory_um2(fit: SiliconFit, clock_mhz: float) -> Callable[[RamShape], float]:

@@ -24,9 +24,11 @@ from sim.spec.rules import Digest, Integer, Name, Number, shown
 
 __all__ = [
     "AREA",
+    "CLOCK",
     "DEFAULT_FILE",
     "FIGURES",
     "FPGA_FIGURES",
+    "LEAKAGE",
     "SCHEMA",
     "FitError",
     "ModuleFit",
@@ -45,10 +47,16 @@ DEFAULT_FILE = "silicon_fits.json"
 AREA = "area_um2"
 """Figure of standard cells: their area, µm²."""
 
+LEAKAGE = "leakage_uw"
+"""Figure of standard cells: their leakage, µW, a mean over their states."""
+
+CLOCK = "clock_pj"
+"""Figure of standard cells: energy of their clock pins in a cycle in which no flip-flop changes, pJ."""
+
 FPGA_FIGURES = ("lut", "flip_flop", "dsp", "block_ram")
 """Figures of an FPGA."""
 
-FIGURES = (AREA, *FPGA_FIGURES)
+FIGURES = (AREA, LEAKAGE, CLOCK, *FPGA_FIGURES)
 
 
 def module_features(kind: str) -> tuple[str, ...]:
@@ -116,8 +124,8 @@ class SiliconFit:
         Digest of cells, commands and tool.
     modules : mapping of str to ModuleFit
     fitted, held_out : mapping of str to FitError
-        Over accelerators that were fitted to, and that were not; ``logic`` and ``total`` of standard cells,
-        the figures of an FPGA.
+        Over accelerators that were fitted to, and that were not; ``logic`` and ``total`` area, leakage and energy
+        of the clock of standard cells, the figures of an FPGA.
     """
 
     target: str

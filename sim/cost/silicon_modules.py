@@ -17,6 +17,7 @@ __all__ = [
     "MODULES",
     "SiliconMemory",
     "SiliconModule",
+    "macro_memories",
     "memory_ports",
     "silicon_memories",
 ]
@@ -162,6 +163,8 @@ class SiliconMemory:
 
     Parameters
     ----------
+    name : str
+        Of all FIFOs the part's.
     part : str
         Part of the area that has them.
     fifo : bool
@@ -172,6 +175,7 @@ class SiliconMemory:
         Size and number; a number of 0 where there is none.
     """
 
+    name: str
     part: str
     fifo: bool
     fields: tuple[str, ...]
@@ -200,6 +204,8 @@ _SHAPES: tuple[tuple[str, int, tuple[str, ...], tuple[str, ...]], ...] = (
 """Part, kinds of memories in it, fields of their number and of their size."""
 
 _FIFOS = ("bus", "control")
+_NAMES = {("register_files", 1): "saved_accumulators"}
+"""Names of memories that are not the only kind in their part."""
 
 
 @cache
@@ -207,6 +213,7 @@ def silicon_memories() -> Sequence[SiliconMemory]:
     """Memories of accelerators, those of :func:`sim.cost.area_proxy.memories`."""
     return [
         SiliconMemory(
+            name=_NAMES.get((part, index), part),
             part=part,
             fifo=part in _FIFOS,
             fields=fields,
@@ -216,6 +223,12 @@ def silicon_memories() -> Sequence[SiliconMemory]:
         for part, number, fields, shape_fields in _SHAPES
         for index in range(number)
     ]
+
+
+@cache
+def macro_memories() -> tuple[str, ...]:
+    """Names of the memories that may be macros."""
+    return tuple(memory.name for memory in silicon_memories() if not memory.fifo)
 
 
 def memory_ports(shape: RamShape) -> int:

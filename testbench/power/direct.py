@@ -48,6 +48,10 @@ class ModuleEnergy:
     kind, size : str
         Name without prefix and size; size in the name, or empty.
     instances, simulated : int
+    area_um2 : float
+        Cells.
+    steady_pj : float
+        Clock pins of the flip-flops, if nothing changed in any cycle.
     clock_pj : float
         Clock pins of the flip-flops.
     switching_pj : float
@@ -59,6 +63,8 @@ class ModuleEnergy:
     size: str
     instances: int
     simulated: int
+    area_um2: float
+    steady_pj: float
     clock_pj: float
     switching_pj: float
     leakage_uw: float
@@ -187,6 +193,8 @@ def run_energy(
                 size=module_size(name),
                 instances=instances,
                 simulated=len(runs),
+                area_um2=instances * flow.library.area_um2(module.cells),
+                steady_pj=instances * models[name].clock_fj * 1e-3 * (counted.stop - counted.start),
                 clock_pj=share * sum(run.clock_fj for run in runs) * 1e-3,
                 switching_pj=share * sum(run.gate_fj + run.net_fj for run in runs) * 1e-3,
                 leakage_uw=instances * models[name].leakage_uw,
