@@ -23,7 +23,7 @@ from sim.cost.sram import sram
 from testbench.power.instances import instance_scopes, module_signals, stimulus
 from testbench.power.waves import Waves, read_waves, wave_paths
 
-__all__ = ["MacroAccesses", "ModuleEnergy", "RunEnergy", "Window", "run_energy"]
+__all__ = ["MacroAccesses", "ModuleEnergy", "PoweredModules", "RunEnergy", "Window", "run_energy"]
 
 SAMPLED = 2
 """Instances of a module that are simulated."""
@@ -121,34 +121,57 @@ class RunEnergy:
     macros: Sequence[MacroAccesses]
 
 
+class PoweredModules:
+    """Mapped modules of an accelerator, ready to be simulated with any of its runs.
+
+    Parameters
+    ----------
+    modules : sequence of MappedModule
+        Those below a module before it; the last is the one around all.
+    flow : StandardCellFlow
+        That they were mapped by.
+    power : LibraryPower
+        Of its cells.
+    kinds : callable
+        Whether modules of a kind are wanted.
+    """
+
+    def __init__(
+        self,
+        modules: Sequence[MappedModule],
+        flow: StandardCellFlow,
+        power: LibraryPower,
+        *,
+        kinds: Callable[[str], bool] = lambda kind: True,
+    ) -> None:
+        self.modules = modules
+        self.flow = flow
+        self.chosen = [module for module in modules if kinds(module_kind(module.name))]
+        self.netlists = {module.name: module.netlist() for module in self.chosen}
+        self.models = {
+            name: gate_model(netlist, flow.library, power)
+            for name, netlist in self.netlists.items()
+        }
+
+
 def run_energy(
-    modules: Sequence[MappedModule],
-    flow: StandardCellFlow,
-    power: LibraryPower,
+    powered: PoweredModules,
     waves: Path,
     *,
     window: Window | None = None,
     sampled: int = SAMPLED,
-    kinds: Callable[[str], bool] = lambda kind: True,
     progress: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> RunEnergy:
     """Simulate the modules of an accelerator with the waveforms of its run in the synthesis view.
 
     Parameters
     ----------
-    modules : sequence of MappedModule
-        Those below a module before it.
-    flow : StandardCellFlow
-        That they were mapped by.
-    power : LibraryPower
-        Of its cells.
+    powered : PoweredModules
     waves : Path
     window : Window, optional
         Without it the last run in the waveforms.
     sampled : int
         Instances of a module that are simulated.
-    kinds : callable
-        Whether modules of a kind are wanted.
     progress : callable
         Called with the name of a step, how much of it is done and how much there is.
 
@@ -157,12 +180,10 @@ def run_energy(
     RuntimeError
         If a netlist shows another value than the RTL.
     """
+    chosen, netlists, models = powered.chosen, powered.netlists, powered.models
     paths = wave_paths(waves)
     top = next(path for path in paths if path.endswith(f".{_BUSY}")).removesuffix(f".{_BUSY}")
-    chosen = [module for module in modules if kinds(module_kind(module.name))]
-    scopes = instance_scopes(modules, top)
-    netlists = {module.name: module.netlist() for module in chosen}
-    models = {name: gate_model(netlist, flow.library, power) for name, netlist in netlists.items()}
+    scopes = instance_scopes(powered.modules, top)
     shown: dict[str, list[str]] = {}
     wanted = {f"{top}.{_BUSY}"}
     for name, netlist in netlists.items():
@@ -193,7 +214,7 @@ def run_energy(
                 size=module_size(name),
                 instances=instances,
                 simulated=len(runs),
-                area_um2=instances * flow.library.area_um2(module.cells),
+                area_um2=instances * powered.flow.library.area_um2(module.cells),
                 steady_pj=instances * models[name].clock_fj * 1e-3 * (counted.stop - counted.start),
                 clock_pj=share * sum(run.clock_fj for run in runs) * 1e-3,
                 switching_pj=share * sum(run.gate_fj + run.net_fj for run in runs) * 1e-3,
@@ -201,7 +222,7 @@ def run_energy(
             )
         )
         macros += [
-            _accesses(name, instance, shown[name], read, counted, instances, flow)
+            _accesses(name, instance, shown[name], read, counted, instances, powered.flow)
             for instance in netlists[name].instances
             if instance.parameters
         ]

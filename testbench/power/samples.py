@@ -24,7 +24,14 @@ from sim.spec.network import Network
 from sim.spec.network_json import network_digest
 from sim.spec.views import View
 from sim.timing import calibration
-from testbench.power.direct import MacroAccesses, ModuleEnergy, RunEnergy, run_energy
+from testbench.power.direct import (
+    SAMPLED,
+    MacroAccesses,
+    ModuleEnergy,
+    PoweredModules,
+    RunEnergy,
+    run_energy,
+)
 from testbench.rtl import harness
 from testbench.rtl.harness import check_run
 from testbench.rtl.memory_model import MemoryModel
@@ -67,6 +74,7 @@ def sample_energy(
     networks: Sequence[Network],
     flow: StandardCellFlow,
     *,
+    sampled: int = SAMPLED,
     jobs: int | None = None,
     progress: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> list[EnergySample]:
@@ -79,6 +87,8 @@ def sample_energy(
     config : AcceleratorConfig
     networks : sequence of Network
     flow : StandardCellFlow
+    sampled : int
+        Instances of a module that are simulated and stand for all.
     jobs : int, optional
         Processes that map modules; without it as many as there are processors.
     progress : callable
@@ -91,13 +101,13 @@ def sample_energy(
     RuntimeError
         If the RTL takes other cycles than the model says, or a netlist shows other values than the RTL.
     """
-    files = [_entry(config, network, flow) / _FILE for network in networks]
+    files = [_entry(config, network, flow, sampled) / _FILE for network in networks]
     missing = [
         (network, file) for network, file in zip(networks, files, strict=True) if not file.is_file()
     ]
     if missing:
         modules = map_design(config, flow, jobs=jobs, progress=progress)
-        power = read_power(flow.library.path)
+        powered = PoweredModules(modules, flow, read_power(flow.library.path))
         progress("build", 0, 1)
         built = harness.build(config, waves=True, view=View.SYNTHESIS, optimize=False)
         progress("build", 1, 1)
@@ -105,7 +115,7 @@ def sample_energy(
             with temporary_folder() as folder:
                 waves = folder / "waves.vcd"
                 figures = _run(config, network, built, waves)
-                energy = run_energy(modules, flow, power, waves, progress=progress)
+                energy = run_energy(powered, waves, sampled=sampled, progress=progress)
             if energy.cycles != figures["cycles"]:
                 raise RuntimeError(
                     f"run of {network.name} must take {figures['cycles']} cycles, not {energy.cycles}"
@@ -153,12 +163,14 @@ def _sample(config: AcceleratorConfig, network: Network, file: Path) -> EnergySa
     )
 
 
-def _entry(config: AcceleratorConfig, network: Network, flow: StandardCellFlow) -> Path:
+def _entry(
+    config: AcceleratorConfig, network: Network, flow: StandardCellFlow, sampled: int
+) -> Path:
     """Entry of the cache for a network on an accelerator of this gateware that is mapped by a flow."""
     accelerator = json.dumps(config.to_json(), sort_keys=True)
     parts = (
         *("energy", _VERSION, gateware_hash(), flow.identity),
-        *(accelerator, network_digest(network)),
+        *(accelerator, network_digest(network), str(sampled)),
     )
     digest = hashlib.sha256("\0".join(parts).encode()).hexdigest()
     return cache_root() / CACHE_FOLDER / digest[:24]
