@@ -1,5 +1,6 @@
-"""The ``calibrate`` command: the model's timing constants, a memory fitted to traces, or silicon fitted to synthesis."""
+"""The ``calibrate`` command: the model's timing constants, a memory fitted to traces, or silicon or energy fitted to netlists."""
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,7 @@ def calibrate(
         list[str] | None,
         typer.Argument(
             metavar="[SPACE]...",
-            help="with --area: spaces to draw accelerators from",
+            help="with --area or --energy: spaces to draw accelerators from",
             show_default="all: tiny, edge, nahas",
         ),
     ] = None,
@@ -68,40 +69,66 @@ def calibrate(
     area: Annotated[
         bool, typer.Option("--area", help="instead, fit the silicon of modules to synthesis")
     ] = False,
+    energy: Annotated[
+        bool,
+        typer.Option(
+            "--energy",
+            help="instead, fit the energy of modules at work: mapped, and simulated with waveforms of runs",
+        ),
+    ] = False,
     target: Annotated[
         list[TargetName] | None,
         typer.Option(
-            help="with --area: standard cells, or cells of an FPGA, or each of several",
+            help="with --area: standard cells, or cells of an FPGA, or each of several; with --energy: standard cells",
             show_default="nangate45",
         ),
     ] = None,
     liberty: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="with --area: standard cells, instead of a target's"),
+        typer.Option(
+            metavar="FILE", help="with --area or --energy: standard cells, instead of a target's"
+        ),
     ] = None,
     feature_nm: Annotated[
         float | None,
         typer.Option(
             "--feature-nm",
             min=1,
-            help="with --area: feature size of these cells",
+            help="with --area or --energy: feature size of these cells",
             show_default="the target's",
         ),
     ] = None,
     samples: Annotated[
         int | None,
-        typer.Option(min=3, max=10_000, help="with --area: accelerators to map", show_default="66"),
+        typer.Option(
+            min=3,
+            max=10_000,
+            help="with --area: accelerators to map; with --energy: accelerators of each space to run",
+            show_default="66; 9",
+        ),
     ] = None,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, max=2**31 - 1, help="with --area: decides which", show_default="1"),
+        typer.Option(
+            min=0, max=2**31 - 1, help="with --area or --energy: decides which", show_default="1"
+        ),
+    ] = None,
+    silicon: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="with --energy: fitted silicon", show_default="that shipped"
+        ),
     ] = None,
     jobs: Jobs = None,
 ) -> None:
-    """Measure the model's timing constants in RTL, or fit a memory to traces, or silicon to synthesis."""
-    if area:
+    """Measure the model's timing constants in RTL, or fit a memory to traces, or silicon or energy to netlists."""
+    if area and energy:
+        raise CosilicoError("calibrate must be given either --area or --energy, not both")
+    if not energy:
+        _require_absent("must be given with --energy", ("--silicon", silicon))
+    if area or energy:
         _require_absent(
-            "must not be given with --area",
+            f"must not be given with {'--area' if area else '--energy'}",
             ("--memory", memory),
             ("--trace", trace),
             ("--name", name),
@@ -109,10 +136,11 @@ def calibrate(
             ("--json", json),
             ("--calibration", calibration),
         )
-        _calibrate_silicon(spaces or [], target, out, liberty, feature_nm, samples, seed, jobs)
+        fit = _calibrate_silicon if area else partial(_calibrate_energy, silicon)
+        fit(spaces or [], target, out, liberty, feature_nm, samples, seed, jobs)
         return
     _require_absent(
-        "must be given with --area",
+        "must be given with --area or --energy",
         ("SPACE", spaces),
         ("--target", target),
         ("--liberty", liberty),
@@ -186,6 +214,39 @@ def _calibrate_silicon(
         samples=SAMPLES if samples is None else samples,
         seed=1 if seed is None else seed,
         jobs=jobs,
+    )
+
+
+def _calibrate_energy(
+    silicon: Path | None,
+    spaces: list[str],
+    targets: list[TargetName] | None,
+    out: Path,
+    liberty: Path | None,
+    feature_nm: float | None,
+    samples: int | None,
+    seed: int | None,
+    jobs: int | None,
+) -> None:
+    chosen = targets or [TargetName.NANGATE45]
+    if len(chosen) != 1 or chosen[0] in (TargetName.ECP5, TargetName.XILINX):
+        raise CosilicoError("--target must be one target of standard cells with --energy")
+    bundled = liberty is None and chosen[0] is TargetName.NANGATE45
+    require_extra("cosilico calibrate --energy", "rtl", *(["synthesis"] if bundled else []))
+    from cosilico.energy_calibration import calibrate_energy_to_file
+    from hwgen.synthesis.targets import Target
+    from testbench.power.plan import SAMPLES
+
+    calibrate_energy_to_file(
+        spaces,
+        Target(chosen[0]),
+        out,
+        liberty=liberty,
+        feature_nm=feature_nm,
+        samples=SAMPLES if samples is None else samples,
+        seed=1 if seed is None else seed,
+        jobs=jobs,
+        silicon_file=silicon,
     )
 
 

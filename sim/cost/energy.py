@@ -11,13 +11,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.cost import energy_fit, silicon_fit
 from sim.cost.config_columns import ConfigColumns
-from sim.cost.energy_fit import EnergyFits, shipped_if_any
+from sim.cost.energy_fit import EnergyFits
 from sim.cost.energy_parts import Activity, EnergyBreakdown, Prediction, Work
 from sim.cost.energy_proxy import proxy_energy
 from sim.cost.fitted_energy import fitted_energies, fitted_energy
 from sim.cost.silicon_fit import SiliconFits
-from sim.cost.silicon_fit import shipped_if_any as shipped_silicon
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = ["Activity", "EnergyBreakdown", "energies", "energy"]
@@ -84,5 +84,5 @@ def energies(
 
 def _fits() -> tuple[EnergyFits, SiliconFits] | None:
     """Fits that are shipped, with the silicon that they are of."""
-    fits, silicon = shipped_if_any(), shipped_silicon()
+    fits, silicon = energy_fit.shipped_if_any(), silicon_fit.shipped_if_any()
     return None if fits is None or silicon is None or not silicon.has_cells else (fits, silicon)

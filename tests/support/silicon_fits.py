@@ -8,7 +8,9 @@ from hwgen.synthesis.samples import DesignSample, ModuleSample
 from sim.cost.silicon_features import FEATURES
 from sim.cost.silicon_fit import (
     AREA,
+    CLOCK,
     FPGA_FIGURES,
+    LEAKAGE,
     FitError,
     ModuleFit,
     SiliconFit,
@@ -27,7 +29,7 @@ GATEWARE = "0" * 64
 def made_up_fit(seed: int, target: str = "cells", clock_mhz: float = 800) -> SiliconFit:
     """Fit of every kind of module with random coefficients."""
     generator = random.Random(seed)
-    figures = (AREA,) if clock_mhz else FPGA_FIGURES
+    figures = (AREA, LEAKAGE, CLOCK) if clock_mhz else FPGA_FIGURES
     kinds = [*(module.kind for module in MODULES), FIFO, FLIP_FLOP_MEMORY, *FPGA_MEMORIES]
     error = {figure: FitError(samples=2, mean=0.01, worst=0.02) for figure in figures}
     return SiliconFit(

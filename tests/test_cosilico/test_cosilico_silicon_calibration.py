@@ -41,9 +41,9 @@ def line_of(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
     [
         (["--area", "--memory", "sram"], "--memory must not be given with --area"),
         (["--area", "--trace", "t.json"], "--trace must not be given with --area"),
-        (["tiny"], "SPACE must be given with --area"),
-        (["--samples", "9"], "--samples must be given with --area"),
-        (["--target", "ecp5"], "--target must be given with --area"),
+        (["tiny"], "SPACE must be given with --area or --energy"),
+        (["--samples", "9"], "--samples must be given with --area or --energy"),
+        (["--target", "ecp5"], "--target must be given with --area or --energy"),
         (
             ["--area", "--target", "ecp5", "--liberty", "c.lib"],
             "--liberty must be given with one target of standard cells",
