@@ -53,7 +53,7 @@ def energies(
     """
     fits = _fits()
     if fits is not None:
-        totals = {
+        columns = {
             "cycle": cycles,
             "busy": execute_busy,
             "mac": np.full(len(configs), macs),
@@ -61,10 +61,10 @@ def energies(
             "write": write_bytes,
             "store": store_bytes,
         }
-        return fitted_energies(ConfigColumns.of(configs), totals, *fits)
+        return fitted_energies(ConfigColumns.of(configs), columns, *fits)
     layers = (Work(macs=macs),)
-    columns = (cycles, execute_busy, read_bytes, write_bytes, store_bytes)
-    activities = zip(*(column.tolist() for column in columns), strict=True)
+    rows = (cycles, execute_busy, read_bytes, write_bytes, store_bytes)
+    activities = zip(*(column.tolist() for column in rows), strict=True)
     totals = [
         proxy_energy(
             config,

@@ -45,7 +45,7 @@ _ROWS: Mapping[str, tuple[tuple[str, ...], Callable[[AcceleratorConfig], float]]
     "write": (("io_bandwidth_gbps", "clock_mhz"), lambda c: c.bus_bytes),
     "store": (("simd_units",), lambda c: c.row_bytes),
 }
-"""Units of an activity that are one: fields that they depend on, and how many."""
+"""Divisors of the totals: fields that they depend on, and their value."""
 
 
 def activity_counts(ask: Ask, totals: Mapping[str, Any]) -> dict[str, Any]:

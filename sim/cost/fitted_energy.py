@@ -11,6 +11,7 @@ Area, clock and leakage of the cells are those of the fitted silicon (:mod:`sim.
 """
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -153,11 +154,9 @@ def _parts(
             parts[part] = parts[part] + number * energy
             leakage_uw = leakage_uw + number * leakage
     parts["leakage"] = leakage_uw * seconds * 1e6
-    for name, way in (("read", "read"), ("write", "write")):
-        price = ask(
-            ("io_bandwidth_gbps", "clock_mhz"), lambda config, way=way: _external_pj(config, way)
-        )
-        parts["external_memory"] = parts["external_memory"] + totals[name] * price
+    for way in ("read", "write"):
+        price = ask(("io_bandwidth_gbps", "clock_mhz"), partial(_external_pj, way=way))
+        parts["external_memory"] = parts["external_memory"] + totals[way] * price
     return parts
 
 

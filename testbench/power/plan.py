@@ -14,7 +14,7 @@ SAMPLES = 9
 """Accelerators of a space: six are fitted to, and three held out."""
 
 MOST_MACS = 512
-"""MACs of a cycle up to which accelerators are drawn: waveforms of larger ones take long to write and read."""
+"""MACs of a cycle up to which accelerators are drawn: waveforms of larger accelerators take long to write and read."""
 
 
 def energy_plan(

@@ -91,8 +91,10 @@ def test_a_run_of_twice_everything_takes_twice_as_much() -> None:
     once = totals(3)
     twice = {name: 2 * value for name, value in once.items()}
     for config in CONFIGS:
-        one, two = (fitted_energy(config, activity(own), FITS, SILICON) for own in (once, twice))
-        assert two.total == pytest.approx(2 * one.total)
+        least, most = (
+            fitted_energy(config, activity(own), FITS, SILICON).total for own in (once, twice)
+        )
+        assert most == pytest.approx(2 * least)
 
 
 @pytest.mark.parametrize("more", ["cycle", "busy", "mac", "read", "write", "store"])
@@ -144,7 +146,7 @@ def test_a_fit_finds_what_runs_were_made_of_and_knows_its_errors() -> None:
     ]
     odd = replace(runs[20], energy=replace(runs[20].energy, modules=modules))
     judged = fit_energy(runs[:16], [odd], SILICON, flow="0" * 64)
-    whole, before = (sum(direct_parts(one).values()) for one in (odd, runs[20]))
+    whole, before = (sum(direct_parts(own).values()) for own in (odd, runs[20]))
     assert judged.held_out["total"].mean == pytest.approx(1 - before / whole, abs=1e-3)
 
 
@@ -206,7 +208,7 @@ def test_a_shipped_fit_takes_the_place_of_the_proxy_where_its_silicon_is_shipped
     of = activity(totals(5))
     arrays = {name: np.array([value]) for name, value in totals(5).items()}
 
-    def one() -> float:
+    def alone() -> float:
         (value,) = energies(
             [TINY.default],
             cycles=arrays["cycle"],
@@ -221,10 +223,10 @@ def test_a_shipped_fit_takes_the_place_of_the_proxy_where_its_silicon_is_shipped
     monkeypatch.setattr(energy_fit, "shipped_if_any", lambda: FITS)
     monkeypatch.setattr(silicon_fit, "shipped_if_any", lambda: None)
     assert asked.energy(TINY.default, of) == proxy_energy(TINY.default, of)
-    assert one() == proxy_energy(TINY.default, of).total
+    assert alone() == proxy_energy(TINY.default, of).total
     monkeypatch.setattr(silicon_fit, "shipped_if_any", lambda: SILICON)
     fitted = fitted_energy(TINY.default, of, FITS, SILICON)
     assert asked.energy(TINY.default, of) == fitted
-    assert one() == pytest.approx(fitted.total, rel=1e-12)
+    assert alone() == pytest.approx(fitted.total, rel=1e-12)
     assert isinstance(fitted, EnergyBreakdown)
     assert min(getattr(fitted, name) for name in ("requantizers", "control", "leakage")) > 0

@@ -52,7 +52,7 @@ def waves(tmp_path: Path) -> Path:
 def test_a_value_is_that_before_the_clock_rises(waves: Path) -> None:
     read = read_waves(waves, ["design.value", "design.below.taken", "design.none"])
     assert read.cycles == 3
-    # What changes with the rising clock belongs to the next cycle, what changes with the falling clock to this one
+    # What changes with the rising clock belongs to the next cycle
     assert read.changes["design.value"] == [(0, 0b0101), (1, 0b1100)]
     assert read.bits("design.value").tolist() == [[1, 0, 1, 0], [0, 0, 1, 1], [0, 0, 1, 1]]
     assert read.bits("design.below.taken").tolist() == [[0], [1], [0]]
