@@ -198,8 +198,8 @@ def test_what_a_file_must_not_have_is_named(tmp_path: Path) -> None:
         "silicon fits f.json: fits.fits[0].modules.life: feature must be one of one, not 'lanes'"
     )
     assert refused((*modules, "life", "coefficients", "watts"), {}) == (
-        "silicon fits f.json: fits.fits[0].modules.life: figure must be one of area_um2, lut, "
-        "flip_flop, dsp, block_ram, not 'watts'"
+        "silicon fits f.json: fits.fits[0].modules.life: figure must be one of area_um2, "
+        "leakage_uw, clock_pj, lut, flip_flop, dsp, block_ram, not 'watts'"
     )
     assert "must be a number in 0" in refused((*modules, "life", "coefficients", AREA, "one"), -1.0)
     assert refused(("seed",), "x").startswith("silicon fits f.json: fits.seed must be an integer")
