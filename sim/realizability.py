@@ -5,6 +5,7 @@ goes on with a pair takes the plan from :func:`map_realizable` or :func:`attempt
 once.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sim.arrays.plan_columns import Failure
@@ -14,6 +15,7 @@ from sim.plan import Mapped, Refusal, map_network, network_tables
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import BANK_ADDRESS_BITS, FIELDS, Field
 from sim.spec.errors import NotRealizableError
+from sim.spec.fpga_devices import RESOURCES, FpgaBudget
 from sim.spec.network import ADD_LEFT_SHIFT, Layer, LayerKind, Network, TensorSpec
 from sim.timing.clock_reach import slowest_module
 
@@ -91,6 +93,8 @@ def check(
     images: int = 1,
     area_mm2: float | None = None,
     area_budget_mm2: float | None = None,
+    taken: Mapping[str, float] | None = None,
+    fpga: FpgaBudget | None = None,
 ) -> list[Violation]:
     """List all violations of the configuration, or the first that stops the mapping; empty if none.
 
@@ -105,14 +109,32 @@ def check(
         Images that a program computes.
     area_mm2, area_budget_mm2 : float, optional
         The configuration's area figure and its budget: gives PHYS_AREA.
+    taken : mapping of str to float, optional
+        What the configuration takes of an FPGA (``lut``, ``flip_flop``, ``dsp``, ``block_ram``,
+        :func:`sim.cost.fpga_resources.resources`).
+    fpga : FpgaBudget, optional
+        What it may take, with `taken`: gives PHYS_LUT, PHYS_FF, PHYS_DSP and PHYS_BRAM.
     """
     violations = _configuration(config)
     if area_mm2 is not None and area_budget_mm2 is not None and area_mm2 > area_budget_mm2:
         detail = f"area is {area_mm2:.4f} mm2, but the budget is {area_budget_mm2:.4f}"
         violations.append(Violation("PHYS_AREA", detail, area_mm2 / area_budget_mm2 - 1))
+    if taken is not None and fpga is not None:
+        violations += _fpga_violations(taken, fpga)
     if network is None or violations:
         return violations
     return _attempt(config, network, images)[0]
+
+
+def _fpga_violations(taken: Mapping[str, float], fpga: FpgaBudget) -> list[Violation]:
+    """List the resources of an FPGA of which there are not enough."""
+    violations = []
+    for name, (figure, code) in RESOURCES.items():
+        needed, available = taken[figure], getattr(fpga, name)
+        if needed > available:
+            detail = f"{name} must be at most {available:g} on {fpga.name}, not {needed:.1f}"
+            violations.append(Violation(code, detail, needed / max(available, 1) - 1))
+    return violations
 
 
 def require(config: AcceleratorConfig, network: Network | None = None, images: int = 1) -> None:
