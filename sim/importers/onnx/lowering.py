@@ -269,11 +269,8 @@ class OnnxLowering:
 
         Operands that are added are copied where they do not consist of parts alike, those of products where they have parts.
         """
-        if kind is LayerKind.ADD and not self.joints.lie_alike(inputs[0].name, inputs[1].name):
-            inputs = tuple(
-                spec if self.joints.is_dense(spec.name) else self._copied(node, spec, dense=True)
-                for spec in inputs
-            )
+        if kind is LayerKind.ADD:
+            inputs = self.alike(node, *inputs)
         if kind in PRODUCT_KINDS and not self.joints.is_dense(inputs[0].name):
             inputs = (self._copied(node, inputs[0], dense=True), *inputs[1:])
         name = self.free_name(node, name)
@@ -294,6 +291,16 @@ class OnnxLowering:
             node.refuse(str(error))
         self.enter(node, layer, target.tensor)
         return spec
+
+    def alike(self, node: OnnxNode, a: TensorSpec, b: TensorSpec) -> tuple[TensorSpec, TensorSpec]:
+        """Two tensors, copied where they do not consist of parts alike."""
+        if self.joints.lie_alike(a.name, b.name):
+            return a, b
+        first, second = (
+            spec if self.joints.is_dense(spec.name) else self._copied(node, spec, dense=True)
+            for spec in (a, b)
+        )
+        return first, second
 
     def free_name(self, node: OnnxNode, name: str = "") -> str:
         """A name that no tensor has yet, the node's if none is asked for."""

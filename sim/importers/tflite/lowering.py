@@ -256,13 +256,21 @@ class Lowering:
         self.place(operator, operator.outputs[position], name, shape)
         self._append(operator, name, kind, inputs, fields)
 
+    def enter_output(self, operator: TfliteOperator, layer: Layer) -> None:
+        """Append a layer whose output is that of an operator and has been placed."""
+        self._enter(operator, layer)
+
     def copy(self, operator: TfliteOperator, source: TensorSpec, *, dense: bool) -> TensorSpec:
         """Append a layer that copies a tensor; return the copy."""
         name = f"{operator.name.lower()}_{operator.index}_{len(self.layers)}"
-        self._enter(operator, copying_layer(name, source, dense=dense))
-        self.specs[name] = self.layers[name].output
-        self.origins[name] = -1
-        return self.specs[name]
+        return self.enter_inner(operator, copying_layer(name, source, dense=dense))
+
+    def enter_inner(self, operator: TfliteOperator, layer: Layer) -> TensorSpec:
+        """Append a layer whose output is no tensor of the model; return that output."""
+        self._enter(operator, layer)
+        self.specs[layer.name] = layer.output
+        self.origins[layer.name] = -1
+        return layer.output
 
     def chosen(
         self, operator: TfliteOperator, source: TensorSpec, channels: NDArray[np.int64]
@@ -273,10 +281,7 @@ class Lowering:
         if broken := excess(shape, "activation"):
             self.model.refuse(operator, broken)
         output = TensorSpec.of_shape(name, shape, source.scale, source.zero_point)
-        self._enter(operator, selecting_layer(name, source, output, channels))
-        self.specs[name] = output
-        self.origins[name] = -1
-        return output
+        return self.enter_inner(operator, selecting_layer(name, source, output, channels))
 
     def concatenate(self, operator: TfliteOperator, sources: list[TensorSpec]) -> None:
         """Let an operator's output consist of the channels of tensors, which are copied where need be."""
