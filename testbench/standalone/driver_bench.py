@@ -52,7 +52,7 @@ class DriverTest:
     def of(cls, mapped: Mapped, described: DriverProgram) -> "DriverTest":
         """Draw random activations of seed 0, and compute what they must become."""
         network = mapped.source
-        shape = (RUNS * mapped.images, *network.input.shape)
+        shape = (RUNS * mapped.images, *network.image_shape)
         inputs = np.random.default_rng(0).integers(-128, 128, shape, dtype=np.int8)
         outputs = golden.run(network, inputs)[network.output.name]
         return cls(mapped=mapped, described=described, inputs=inputs, outputs=outputs)
