@@ -29,8 +29,10 @@ def split(inputs: Sequence[TensorSpec], x: NDArray[np.int8]) -> dict[str, NDArra
     shape = image_shape(inputs)
     if x.shape[1:] != shape:
         raise ValueError(f"x must have shape (N, *{shape}), not {x.shape}")
+    if len(inputs) == 1:
+        return {inputs[0].name: x}
     ends = np.cumsum([math.prod(source.shape) for source in inputs])[:-1]
-    parts = np.split(x.reshape(len(x), -1), ends, axis=1)
+    parts = np.split(x, ends, axis=1)
     return {
         source.name: part.reshape(len(x), *source.shape)
         for source, part in zip(inputs, parts, strict=True)

@@ -19,7 +19,7 @@ from sim.spec.network import ActivationTable, Layer, LayerKind, Padding, TensorS
 __all__ = ["INPUT", "OPERATORS", "Factor", "Lowering", "Pending", "image_shape", "lowers"]
 
 INPUT = "input"
-"""Name of a network's input tensor."""
+"""Name of a network's first input tensor; further ones are numbered."""
 
 Shape = tuple[int, int, int]
 
@@ -61,8 +61,8 @@ class Lowering:
     model : TfliteModel
     operators : iterable of TfliteOperator
         Those that the network computes.
-    input_tensor : int
-        The model's tensor at which the network begins.
+    input_tensors : sequence of int
+        The model's tensors at which the network begins.
     output_tensors : sequence of int
         Those at which it ends.
     """
@@ -71,7 +71,7 @@ class Lowering:
         self,
         model: TfliteModel,
         operators: Iterable[TfliteOperator],
-        input_tensor: int,
+        input_tensors: Sequence[int],
         output_tensors: Sequence[int],
     ) -> None:
         self.model = model
@@ -92,11 +92,15 @@ class Lowering:
         for index, reader in uses:
             self._readers.setdefault(index, []).append(reader)
         self._outputs = frozenset(output_tensors)
-        first = self._readers[input_tensor][0]
-        tensor = self.quantized(first, input_tensor)
-        self.place(first, input_tensor, INPUT, image_shape(tensor.shape))
         self.joints = Joints()
-        self.joints.note_input(self.specs[INPUT])
+        self.inputs: list[TensorSpec] = []
+        for place, index in enumerate(input_tensors):
+            first = self._readers[index][0]
+            tensor = self.quantized(first, index)
+            name = f"{INPUT}_{place}" if place else INPUT
+            self.place(first, index, name, image_shape(tensor.shape))
+            self.inputs.append(self.specs[name])
+            self.joints.note_input(self.specs[name])
 
     def tensor(self, operator: TfliteOperator, position: int) -> TfliteTensor:
         """An operator's input; refused where it is left out."""
@@ -306,11 +310,11 @@ class Lowering:
         Raises
         ------
         UnsupportedModelError
-            If it is the model's input, or its values lie in another order.
+            If it is an input of the model, or its values lie in another order.
         """
         tensor = self.model.tensors[index]
         name = self._places.get(index, INPUT)
-        if name == INPUT or index in self._orders:
+        if name in [source.name for source in self.inputs] or index in self._orders:
             raise UnsupportedModelError(
                 f"output {tensor.name!r} must be computed, in the order in which it lies in memory"
             )
