@@ -100,9 +100,9 @@ def load_images(path: Path, network: Network) -> ImageSet:
     """
     arrays = read_arrays(path)
     x = arrays["x"]
-    if x.dtype != np.int8 or x.ndim != 4 or x.shape[1:] != network.input.shape or not len(x):
+    if x.dtype != np.int8 or x.shape[1:] != network.image_shape or not len(x):
         raise CosilicoError(
-            f"x of {path} must be int8 of shape (N, {', '.join(map(str, network.input.shape))}), "
+            f"x of {path} must be int8 of shape (N, {', '.join(map(str, network.image_shape))}), "
             f"not {x.dtype} of shape {x.shape}"
         )
     return ImageSet(x, labels(path, arrays, len(x)))
@@ -120,7 +120,7 @@ def random_images(network: Network, count: int | None = None) -> ImageSet:
     if count is None:
         count = max(1, min(RANDOM_IMAGES, MAX_RANDOM_VALUES // values))
     _require(count, values, MAX_RANDOM_VALUES)
-    shape = (count, *network.input.shape)
+    shape = (count, *network.image_shape)
     return ImageSet(np.random.default_rng(0).integers(-128, 128, shape).astype(np.int8))
 
 

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from cosilico import __version__
 from cosilico.accelerators import accelerator_argument
 from cosilico.folder import Contents, stage_folder
-from cosilico.generation import require_single_output
 from cosilico.images import ImageSet, images_for
 from cosilico.inputs import input_files
 from cosilico.progress import progress_bar
@@ -220,7 +219,6 @@ def _write(
     folder: Path, design: Design, images: ImageSet, *, clock_hz: int, baud: int
 ) -> SystemFiles:
     """Write the system into a folder."""
-    require_single_output(design.network, "a system")
     compiler = riscv_compiler()
     mapped = map_realizable(design.accelerator, design.network, 1)
     return write_system(

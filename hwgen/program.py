@@ -92,7 +92,7 @@ class Program:
 
     @property
     def input(self) -> TensorPlacement:
-        """The place of image 0's input."""
+        """The place of image 0's first input, the only one of most programs."""
         return self.inputs.first
 
     @property
@@ -170,7 +170,7 @@ def compile_mapped(mapped: Mapped) -> Program:
         header_address=mapped.header(cold=True),
         warm_address=mapped.header(cold=False),
         images=mapped.images,
-        inputs=_region(mapped, (mapped.source.input.name,)),
+        inputs=_region(mapped, [source.name for source in mapped.source.inputs]),
         outputs=_region(mapped, mapped.source.outputs),
         descriptors=queues_and_layers(mapped.rows),
         probes=tuple(probes_of(mapped)),

@@ -155,7 +155,7 @@ def _of_rows(
             )
         )
     stored = zip(network.tensors, mapped.tensor_plan[:, TensorPlan.STORED], strict=True)
-    ends = {network.input.name, *network.outputs}
+    ends = {*(source.name for source in network.inputs), *network.outputs}
     return Prediction(
         memory=memory,
         images=images,

@@ -242,8 +242,8 @@ def given_images(
         If they do not fit the network.
     """
     x = source.host.prepare(inputs) if isinstance(source, ImportedNetwork) else np.asarray(inputs)
-    shape = loaded.input.shape
-    if x.dtype != np.int8 or x.ndim != 4 or x.shape[1:] != shape or not len(x):
+    shape = loaded.image_shape
+    if x.dtype != np.int8 or x.shape[1:] != shape or not len(x):
         expected = f"int8 of shape (n, {', '.join(map(str, shape))})"
         raise CosilicoError(f"inputs must be {expected}, not {x.dtype} of shape {x.shape}")
     if labels is None:

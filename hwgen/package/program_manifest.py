@@ -21,6 +21,7 @@ def program_manifest(program: Program, config: AcceleratorConfig) -> dict[str, A
         "warm_address": program.warm_address,
         "descriptors": len(program.descriptors),
         "input": asdict(program.input),
+        "inputs": {name: asdict(place) for name, place in program.inputs.places.items()},
         "output": asdict(program.output),
         "outputs": {name: asdict(place) for name, place in program.outputs.places.items()},
     }

@@ -1,7 +1,7 @@
 """The folder of an imported network: ``network.json`` with the host's steps, ``weights.npz``."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def network_name(stem: str) -> str:
 
 def checked_network(
     name: str,
-    source: TensorSpec,
+    inputs: Sequence[TensorSpec],
     layers: tuple[Layer, ...],
     outputs: tuple[str, ...] = (),
     concatenations: tuple[Concatenation, ...] = (),
@@ -77,10 +77,11 @@ def checked_network(
     try:
         return Network(
             name=name,
-            input=source,
+            input=inputs[0],
             layers=layers,
             outputs=outputs,
             concatenations=concatenations,
+            further_inputs=tuple(inputs[1:]),
         )
     except ValueError as error:
         raise UnsupportedModelError(str(error)) from None

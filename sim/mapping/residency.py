@@ -357,7 +357,8 @@ def allocate(layers, tensors, hw, cut, lp, tp):
     n_live = 0
     tp[0, TensorPlan.STORED] = 1
     for t in range(1, tensors.shape[0]):
-        tp[t, TensorPlan.STORED] = tensors[t, TensorColumn.OUTPUT]
+        given = tensors[t, TensorColumn.MADE] < 0
+        tp[t, TensorPlan.STORED] = given or tensors[t, TensorColumn.OUTPUT] == 1
     for i in range(n):
         if layers[i, LayerColumn.FACTORS] > 0:
             tp[layers[i, LayerColumn.FACTORS], TensorPlan.STORED] = 1

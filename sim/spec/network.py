@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from sim.spec.activation_table import ActivationTable
 from sim.spec.concatenation import Concatenation, PixelPlace, require_parts
+from sim.spec.inputs import image_shape, require_inputs
 from sim.spec.tensors import (
     CHANNELS,
     EXTENT,
@@ -197,6 +198,8 @@ class Network:
         layer's if not given.
     concatenations : tuple of Concatenation
         Tensors that consist of others; layers after their last part may read them.
+    further_inputs : tuple of TensorSpec
+        What the host gives beside ``input``, in its order. A layer reads each.
 
     Raises
     ------
@@ -210,6 +213,7 @@ class Network:
     layers: tuple[Layer, ...]
     outputs: tuple[str, ...] = ()
     concatenations: tuple[Concatenation, ...] = ()
+    further_inputs: tuple[TensorSpec, ...] = ()
 
     def __post_init__(self) -> None:
         """Check names and shapes layer by layer."""
@@ -221,7 +225,10 @@ class Network:
             raise ValueError(
                 f"network {self.name!r} must have at most {LAYERS_LIMIT} layers, not {count}"
             )
-        known = {self.input.name: self.input}
+        if self.further_inputs:
+            read = {name for layer in self.layers for name in layer.inputs}
+            require_inputs(self.name, self.inputs, read)
+        known = {source.name: source for source in self.inputs}
         factors: set[str] = set()
         left = list(self.concatenations)
         for layer in self.layers:
@@ -258,11 +265,22 @@ class Network:
             raise ValueError(f"network {self.name!r} {rule}, not {operations}")
 
     @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """All tensors that the host gives."""
+        return (self.input, *self.further_inputs)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of an image's values, see :func:`sim.spec.inputs.image_shape`."""
+        return image_shape(self.inputs)
+
+    @property
     def tensors(self) -> dict[str, TensorSpec]:
-        """All tensors by name: the input, the layers' outputs, the concatenations."""
+        """All tensors by name: the input, the layers' outputs, the concatenations, further inputs."""
         made = {layer.name: layer.output for layer in self.layers}
         joined = {joint.name: joint.output for joint in self.concatenations}
-        return {self.input.name: self.input} | made | joined
+        further = {source.name: source for source in self.further_inputs}
+        return {self.input.name: self.input} | made | joined | further
 
     @property
     def segments(self) -> dict[str, tuple[int, ...]]:
@@ -270,7 +288,7 @@ class Network:
 
         What is computed channel by channel has the segments of what it reads.
         """
-        known: dict[str, tuple[int, ...]] = {self.input.name: (self.input.channels,)}
+        known = {source.name: (source.channels,) for source in self.inputs}
         joints = {joint.name: joint for joint in self.concatenations}
 
         def segments_of(name: str) -> tuple[int, ...]:
@@ -300,7 +318,7 @@ class Network:
 
     def _check_concatenations(self, known: dict[str, TensorSpec], factors: set[str]) -> None:
         """Raise where a concatenation's parts are not there, or cannot lie where they must."""
-        within: dict[str, str] = {self.input.name: ""}
+        within = {source.name: "" for source in self.inputs}
         for joint in self.concatenations:
             for part in joint.parts:
                 if part not in known:
@@ -352,7 +370,7 @@ class Network:
         """Name the last layer's output where none is named; raise where names are wrong."""
         if not self.outputs:
             object.__setattr__(self, "outputs", (self.layers[-1].name,))
-        made = self.tensors.keys() - {self.input.name}
+        made = self.tensors.keys() - {source.name for source in self.inputs}
         for place, name in enumerate(self.outputs):
             if name not in made:
                 raise ValueError(f"output {name!r} of network {self.name!r} must be made by layers")
@@ -362,9 +380,8 @@ class Network:
 
 def _operations(layer: Layer) -> int:
     """Multiply-accumulates of a layer, or what a pool compares or adds."""
-    if layer.kind in WINDOW_POOLS:
-        return math.prod(layer.output.shape) * math.prod(layer.kernel)
-    return layer.macs
+    pool = math.prod(layer.output.shape) * math.prod(layer.kernel)
+    return pool if layer.kind in WINDOW_POOLS else layer.macs
 
 
 _UNWEIGHTED = {

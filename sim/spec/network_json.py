@@ -14,7 +14,13 @@ from sim.spec.documents import Record, checked, read_json
 from sim.spec.errors import DesignFileError
 from sim.spec.files import write_atomic
 from sim.spec.network import Concatenation, Layer, Network
-from sim.spec.network_record import ARRAYS, GRAPH_VERSION, TABLE_ARRAY, NetworkRecord
+from sim.spec.network_record import (
+    ARRAYS,
+    GRAPH_VERSION,
+    INPUTS_VERSION,
+    TABLE_ARRAY,
+    NetworkRecord,
+)
 from sim.spec.npz import npz_bytes, read_arrays
 from sim.spec.rules import Digest, FileName, shown
 
@@ -128,6 +134,10 @@ def network_fields(network: Network) -> dict[str, Any]:
             for layer in network.layers
         ],
     }
+    if network.further_inputs:
+        further = [asdict(source) for source in network.further_inputs]
+        own = {"further_inputs": further, **_graph_fields(network)}
+        return {"version": INPUTS_VERSION, **fields, **own}
     graph = _graph_fields(network)
     return {"version": GRAPH_VERSION, **fields, **graph} if graph else fields
 

@@ -28,7 +28,14 @@ from sim.spec.network import (
 )
 from sim.spec.rules import Choice, Integer, Shape
 
-__all__ = ["ARRAYS", "GRAPH_VERSION", "TABLE_ARRAY", "LayerRecord", "NetworkRecord"]
+__all__ = [
+    "ARRAYS",
+    "GRAPH_VERSION",
+    "INPUTS_VERSION",
+    "TABLE_ARRAY",
+    "LayerRecord",
+    "NetworkRecord",
+]
 
 TABLE_ARRAY = "table"
 """Array of an activation table's values; the layer's field of that name has the rest of it."""
@@ -45,8 +52,15 @@ ARRAYS: Mapping[str, type] = {
 GRAPH_VERSION = 2
 """Version of networks with several outputs, or with concatenations."""
 
-_GRAPH_FIELDS = ("outputs", "concatenations")
-"""Fields that version 1 does not have."""
+INPUTS_VERSION = 3
+"""Version of networks with several inputs."""
+
+_FIRST_VERSIONS = {
+    "outputs": GRAPH_VERSION,
+    "concatenations": GRAPH_VERSION,
+    "further_inputs": INPUTS_VERSION,
+}
+"""Fields that version 1 does not have, and the first version that has each."""
 
 _Name = Annotated[str, NAME]
 _Side = Annotated[int, PADDED]
@@ -161,15 +175,18 @@ class ConcatenationRecord(Record):
 class NetworkRecord(Record):
     """A network without its arrays.
 
-    Version 1 is a network whose one output is its last layer's, without concatenations.
+    Version 1 is a network whose one output is its last layer's, without concatenations; versions before 3 have one input.
     """
 
-    version: Annotated[int, Integer(1, GRAPH_VERSION)] = 1
+    version: Annotated[int, Integer(1, INPUTS_VERSION)] = 1
     name: _Name
     input: TensorRecord
     layers: Annotated[list[LayerRecord], Field(max_length=LAYERS_LIMIT)]
     outputs: Annotated[list[_Name], Field(max_length=LAYERS_LIMIT)] = Field(default_factory=list)
     concatenations: Annotated[list[ConcatenationRecord], Field(max_length=LAYERS_LIMIT)] = Field(
+        default_factory=list
+    )
+    further_inputs: Annotated[list[TensorRecord], Field(max_length=LAYERS_LIMIT)] = Field(
         default_factory=list
     )
 
@@ -181,9 +198,10 @@ class NetworkRecord(Record):
         DesignFileError
             If layers, shapes and arrays do not fit together, or an array belongs to no layer.
         """
-        for name in _GRAPH_FIELDS:
-            if self.version < GRAPH_VERSION and getattr(self, name):
-                raise DesignFileError(f"network.version must be {GRAPH_VERSION} with {name}, not 1")
+        for name, least in _FIRST_VERSIONS.items():
+            if self.version < least and getattr(self, name):
+                rule = f"network.version must be {least} with {name}, not {self.version}"
+                raise DesignFileError(rule)
         try:
             network = Network(
                 name=self.name,
@@ -191,6 +209,7 @@ class NetworkRecord(Record):
                 layers=tuple(layer.layer(arrays) for layer in self.layers),
                 outputs=tuple(self.outputs),
                 concatenations=tuple(joint.concatenation() for joint in self.concatenations),
+                further_inputs=tuple(source.spec() for source in self.further_inputs),
             )
         except ValueError as error:
             raise DesignFileError(str(error)) from None

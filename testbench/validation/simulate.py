@@ -221,7 +221,7 @@ def measured_durations(program: Program, run: RunResult) -> NDArray[np.int64]:
 def _inputs(
     design: Design, images: int | None, inputs: NDArray[np.int8] | None, batch: int
 ) -> NDArray[np.int8]:
-    shape = design.network.input.shape
+    shape = design.network.image_shape
     if images is not None and images < 1:
         raise ValueError(f"images must be positive, not {images!r}")
     if inputs is None:

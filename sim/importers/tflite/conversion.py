@@ -10,6 +10,7 @@ from sim.importers.host import (
     TO_UINT8,
     HostEnd,
     HostProgram,
+    HostStart,
     HostStep,
     ModelPort,
     Reshape,
@@ -101,23 +102,27 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
     given = model
     if is_unsigned(model):
         model = signed_model(model)
-    if len(model.inputs) != 1:
-        raise UnsupportedModelError(f"model must have one input, not {len(model.inputs)}")
+    if not model.inputs or len(set(model.inputs)) != len(model.inputs):
+        names = [model.tensors[index].name for index in model.inputs]
+        raise UnsupportedModelError(f"model must have inputs, each once, not {names}")
     if not model.outputs:
         raise UnsupportedModelError("model must have an output")
     _check_written(model)
     live = _live(model)
     _check_known(model, live)
     _check_order(model)
-    before, input_tensor = _before(model, live)
-    ends = [_after(model, live, index, [step for step, _ in before]) for index in model.outputs]
-    cut = {
-        operator.index for part in (before, *(steps for steps, _ in ends)) for operator, _ in part
-    }
+    starts = [_before(model, live, index) for index in model.inputs]
+    prepared = [operator for steps, _ in starts for operator, _ in steps]
+    ends = [_after(model, live, index, prepared) for index in model.outputs]
+    cut = {operator.index for steps, _ in (*starts, *ends) for operator, _ in steps}
     inner = [operator for operator in live if operator.index not in cut]
-    if not inner or not any(input_tensor in operator.inputs for operator in inner):
-        raise UnsupportedModelError("model must compute something of its input")
-    lowering = Lowering(model, inner, input_tensor, [tensor for _, tensor in ends])
+    for index, (_, tensor) in zip(model.inputs, starts, strict=True):
+        if not any(tensor in _data(operator) for operator in inner):
+            what = "its input" if len(starts) == 1 else f"its input {model.tensors[index].name!r}"
+            raise UnsupportedModelError(f"model must compute something of {what}")
+    lowering = Lowering(
+        model, inner, [tensor for _, tensor in starts], [tensor for _, tensor in ends]
+    )
     for operator in inner:
         if operator.name not in OPERATORS:
             _refuse_operator(model, operator)
@@ -126,35 +131,51 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
     layers = tuple(lowering.layers.values())
     if not layers:
         raise UnsupportedModelError("model must have a layer that the accelerator computes")
-    shape = image_shape(model.tensors[input_tensor].shape)
-    steps = [step for _, step in before]
-    port = _port(given, given.inputs[0])
-    if model.unsigned and port.dtype == "uint8":
-        steps.insert(0, TO_INT8)
-    if model.tensors[input_tensor].shape[1:] != shape:
-        steps.append(Reshape(shape=shape))
+    begin, *others = (
+        _host_start(given, model, index, *start)
+        for index, start in zip(given.inputs, starts, strict=True)
+    )
     first, *further = (
         _host_end(given, model, lowering, index, *end)
         for index, end in zip(given.outputs, ends, strict=True)
     )
     host = HostProgram(
-        input=port,
-        before=tuple(steps),
+        input=begin.input,
+        before=begin.before,
         logits_shape=first.logits_shape,
         after=first.after,
         output=first.output,
         further=tuple(further),
+        further_inputs=tuple(others),
     )
     origins = {name: index for name, index in lowering.origins.items() if index >= 0}
     tensors = {layer: model.tensors[index].name for layer, index in origins.items()}
     network = checked_network(
         name,
-        lowering.specs["input"],
+        lowering.inputs,
         layers,
         tuple(dict.fromkeys(end.tensor for end in (first, *further))),
         tuple(lowering.joints.concatenations.values()),
     )
     return ImportedNetwork(network=network, host=host, source={"tensors": tensors})
+
+
+def _host_start(
+    given: TfliteModel,
+    model: TfliteModel,
+    index: int,
+    before: list[tuple[TfliteOperator, HostStep]],
+    tensor: int,
+) -> HostStart:
+    """Return the host's steps from an input of the model to a tensor of the network."""
+    shape = image_shape(model.tensors[tensor].shape)
+    steps = [step for _, step in before]
+    port = _port(given, index)
+    if model.unsigned and port.dtype == "uint8":
+        steps.insert(0, TO_INT8)
+    if model.tensors[tensor].shape[1:] != shape:
+        steps.append(Reshape(shape=shape))
+    return HostStart(input=port, before=tuple(steps))
 
 
 def _host_end(
@@ -251,11 +272,10 @@ def _readers(live: list[TfliteOperator], index: int) -> list[TfliteOperator]:
 
 
 def _before(
-    model: TfliteModel, live: list[TfliteOperator]
+    model: TfliteModel, live: list[TfliteOperator], index: int
 ) -> tuple[list[tuple[TfliteOperator, HostStep]], int]:
-    """Steps from the model's input to the first tensor that the accelerator reads."""
+    """Steps from an input of the model to the first tensor that the accelerator reads."""
     steps: list[tuple[TfliteOperator, HostStep]] = []
-    index = model.inputs[0]
     while True:
         readers = _readers(live, index)
         if len(readers) != 1 or index in model.outputs:

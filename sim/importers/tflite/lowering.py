@@ -19,7 +19,7 @@ from sim.spec.network import ActivationTable, Layer, LayerKind, Padding, TensorS
 __all__ = ["INPUT", "OPERATORS", "Factor", "Lowering", "Pending", "image_shape", "lowers"]
 
 INPUT = "input"
-"""Name of a network's input tensor."""
+"""Name of a network's first input tensor; further ones are numbered."""
 
 Shape = tuple[int, int, int]
 
@@ -61,8 +61,8 @@ class Lowering:
     model : TfliteModel
     operators : iterable of TfliteOperator
         Those that the network computes.
-    input_tensor : int
-        The model's tensor at which the network begins.
+    input_tensors : sequence of int
+        The model's tensors at which the network begins.
     output_tensors : sequence of int
         Those at which it ends.
     """
@@ -71,7 +71,7 @@ class Lowering:
         self,
         model: TfliteModel,
         operators: Iterable[TfliteOperator],
-        input_tensor: int,
+        input_tensors: Sequence[int],
         output_tensors: Sequence[int],
     ) -> None:
         self.model = model
@@ -92,11 +92,15 @@ class Lowering:
         for index, reader in uses:
             self._readers.setdefault(index, []).append(reader)
         self._outputs = frozenset(output_tensors)
-        first = self._readers[input_tensor][0]
-        tensor = self.quantized(first, input_tensor)
-        self.place(first, input_tensor, INPUT, image_shape(tensor.shape))
         self.joints = Joints()
-        self.joints.note_input(self.specs[INPUT])
+        self.inputs: list[TensorSpec] = []
+        for place, index in enumerate(input_tensors):
+            first = self._readers[index][0]
+            tensor = self.quantized(first, index)
+            name = f"{INPUT}_{place}" if place else INPUT
+            self.place(first, index, name, image_shape(tensor.shape))
+            self.inputs.append(self.specs[name])
+            self.joints.note_input(self.specs[name])
 
     def tensor(self, operator: TfliteOperator, position: int) -> TfliteTensor:
         """An operator's input; refused where it is left out."""
@@ -256,13 +260,21 @@ class Lowering:
         self.place(operator, operator.outputs[position], name, shape)
         self._append(operator, name, kind, inputs, fields)
 
+    def enter_output(self, operator: TfliteOperator, layer: Layer) -> None:
+        """Append a layer whose output is that of an operator and has been placed."""
+        self._enter(operator, layer)
+
     def copy(self, operator: TfliteOperator, source: TensorSpec, *, dense: bool) -> TensorSpec:
         """Append a layer that copies a tensor; return the copy."""
         name = f"{operator.name.lower()}_{operator.index}_{len(self.layers)}"
-        self._enter(operator, copying_layer(name, source, dense=dense))
-        self.specs[name] = self.layers[name].output
-        self.origins[name] = -1
-        return self.specs[name]
+        return self.enter_inner(operator, copying_layer(name, source, dense=dense))
+
+    def enter_inner(self, operator: TfliteOperator, layer: Layer) -> TensorSpec:
+        """Append a layer whose output is no tensor of the model; return that output."""
+        self._enter(operator, layer)
+        self.specs[layer.name] = layer.output
+        self.origins[layer.name] = -1
+        return layer.output
 
     def chosen(
         self, operator: TfliteOperator, source: TensorSpec, channels: NDArray[np.int64]
@@ -273,10 +285,7 @@ class Lowering:
         if broken := excess(shape, "activation"):
             self.model.refuse(operator, broken)
         output = TensorSpec.of_shape(name, shape, source.scale, source.zero_point)
-        self._enter(operator, selecting_layer(name, source, output, channels))
-        self.specs[name] = output
-        self.origins[name] = -1
-        return output
+        return self.enter_inner(operator, selecting_layer(name, source, output, channels))
 
     def concatenate(self, operator: TfliteOperator, sources: list[TensorSpec]) -> None:
         """Let an operator's output consist of the channels of tensors, which are copied where need be."""
@@ -301,11 +310,11 @@ class Lowering:
         Raises
         ------
         UnsupportedModelError
-            If it is the model's input, or its values lie in another order.
+            If it is an input of the model, or its values lie in another order.
         """
         tensor = self.model.tensors[index]
         name = self._places.get(index, INPUT)
-        if name == INPUT or index in self._orders:
+        if name in [source.name for source in self.inputs] or index in self._orders:
             raise UnsupportedModelError(
                 f"output {tensor.name!r} must be computed, in the order in which it lies in memory"
             )

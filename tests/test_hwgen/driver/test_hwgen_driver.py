@@ -2,6 +2,7 @@
 
 import ctypes
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -206,6 +207,43 @@ def test_tensors_lie_as_the_compiler_has_it(number: int, images: int) -> None:
         assert np.array_equal(driver.taken(result.shape, image), y[image])
     assert driver.give(x[0], image=images) == OUT_OF_RANGE
     assert driver("read_output", images, b"") == OUT_OF_RANGE
+
+
+def test_further_tensors_lie_as_the_compiler_has_it() -> None:
+    """Channels of outputs with gaps, and images whose tensors lie further apart than they are long."""
+    spans = ((0, 3), (8, 9))
+    gaps = replace(place(2048, (2, 3, 12), 8, 8), segments=spans, image_bytes=400)
+    assert gaps.groups == 3
+    given = place(4096, (2, 2, 9), 4, 4)
+    program = program_data(
+        CONFIG, INPUT, OUTPUT, images=2, input_moves=False, further=((given,), (OUTPUT, gaps))
+    )
+    driver, draw = loaded(program=program), np.random.default_rng(3)
+    x = draw.integers(-128, 128, (2, *given.shape), np.int8)
+    y = draw.integers(-128, 128, (2, *gaps.shape), np.int8)
+    for image in range(2):
+        assert driver("write_further", 0, image, x[image].tobytes()) == OK
+        at = gaps.address + image * gaps.image_bytes
+        driver.bytes[at : at + gaps.size_bytes] = list(gaps.pack(y[image]))
+    end = given.address + 2 * given.size_bytes
+    assert bytes(driver.bytes)[given.address : end] == b"".join(map(given.pack, x))
+    for image in range(2):
+        values = (ctypes.c_int8 * int(np.prod(gaps.shape)))()
+        assert driver("read_further", 1, image, values) == OK
+        assert np.array_equal(np.frombuffer(bytes(values), np.int8), y[image].reshape(-1))
+    for name, wrong in (
+        ("write_further", (1, 0)),
+        ("write_further", (0, 2)),
+        ("read_further", (2, 0)),
+        ("read_further", (0, 2)),
+    ):
+        assert driver(name, *wrong, b"") == OUT_OF_RANGE
+    unloaded = Driver(FakeAccelerator(CONFIG))
+    assert unloaded("write_further", 0, 0, b"") == NOTHING_LOADED
+    assert unloaded("read_further", 0, 0, b"") == NOTHING_LOADED
+    assert driver("start", IMAGES) == OK
+    assert driver("write_further", 0, 0, x[0].tobytes()) == RUNNING
+    assert driver("read_further", 0, 0, b"") == RUNNING
 
 
 @pytest.mark.parametrize("interrupt", [False, True])

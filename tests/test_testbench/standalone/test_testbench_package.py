@@ -17,7 +17,7 @@ from project_root import ROOT
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.network import Network
-from standalone_folders import STREAMED, one_layer
+from standalone_folders import STREAMED, one_layer, several_ends
 from testbench.standalone.file_names import PACKAGE_MANIFEST
 
 UNOPTIMIZED = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
@@ -109,6 +109,28 @@ def test_inputs_matter_and_must_be_whole(streamed: Path, tmp_path: Path) -> None
     assert ends_with(folder)[1].startswith("FAIL: output value ")
     inputs.write_bytes(bytes(size - 1))
     assert ends_with(folder) == (1, f"FAIL: images.bin must have {size} bytes")
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_several_inputs_and_outputs_are_given_and_judged_each(tmp_path: Path) -> None:
+    folder = packaged(tmp_path / "ip", SMALLEST, several_ends(), batch=2)
+    status, line = made(folder, "driver")
+    assert (status, line[:6]) == (0, "PASS: ")
+    expected = folder / "sim" / "expected_images.bin"
+    right = expected.read_bytes()
+    per_image = [9, 3 * 2 * 6, 3 * 2 * 9]
+    assert len(right) == 4 * sum(per_image)
+    for name, at in (("mean", 0), ("b_seen", 4 * 9), ("both", len(right) - 1)):
+        expected.write_bytes(right[:at] + bytes([right[at] ^ 1]) + right[at + 1 :])
+        found = rf"FAIL: output {name}, value \d+ of image \d+ must be -?\d+, not -?\d+"
+        assert re.fullmatch(found, ends_with(folder)[1])
+    expected.write_bytes(right)
+    inputs = folder / "sim" / "images.bin"
+    given = bytearray(inputs.read_bytes())
+    given[3 * 2 * 3 :: 3 * 2 * 8] = bytes(byte ^ 0x7F for byte in given[3 * 2 * 3 :: 3 * 2 * 8])
+    inputs.write_bytes(given)
+    assert ends_with(folder)[1].startswith("FAIL: output ")
 
 
 @pytest.mark.rtl
