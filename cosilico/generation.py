@@ -172,7 +172,7 @@ def generate_package(design: Design, batch: int, options: VerilogOptions) -> Pac
     NotRealizableError
         If the accelerator cannot be built or cannot run the network.
     CosilicoError
-        If the network has several outputs or concatenations, of which driver and memory map know nothing.
+        If the network has several outputs, or one of concatenated parts, of which the driver knows nothing.
     """
     require_single_output(design.network, "a package")
     mapped = map_realizable(design.accelerator, design.network, batch)
@@ -195,6 +195,6 @@ def require_single_output(network: Network, subject: str) -> None:
     if len(network.outputs) > 1:
         rule = f"network {network.name!r} must have a single output for {subject}"
         raise CosilicoError(f"{rule}, not {len(network.outputs)}")
-    if network.concatenations:
-        rule = f"network {network.name!r} must have no concatenation for {subject}"
-        raise CosilicoError(f"{rule}, not {network.concatenations[0].name!r}")
+    if len(network.segments[network.outputs[0]]) > 1:
+        rule = f"output of network {network.name!r} must be no concatenation for {subject}"
+        raise CosilicoError(f"{rule}, not {network.outputs[0]!r}")

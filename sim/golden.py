@@ -131,12 +131,13 @@ def run(network: Network, x: Activations) -> dict[str, Activations]:
     ----------
     network : Network
     x : int8[N, height, width, channels]
-        Quantized images in the shape of ``network.input``.
+        Quantized images in the shape of ``network.input``; of a network with states in the order of its runs, the first of
+        which finds the initial values.
 
     Returns
     -------
     dict of str to int8[N, height, width, channels]
-        Every tensor by name, the input included, in order of computation.
+        Every tensor by name, the input included, in order of computation. States are as each run finds them.
 
     Raises
     ------
@@ -147,8 +148,19 @@ def run(network: Network, x: Activations) -> dict[str, Activations]:
         raise TypeError(f"x must be int8, not {x.dtype}")
     if x.ndim != 4 or x.shape[1:] != network.input.shape:
         raise ValueError(f"x must have shape (N, *{network.input.shape}), not {x.shape}")
+    if not network.states:
+        return _run(network, {network.input.name: x})
+    kept = {state.name: state.initial[None] for state in network.states}
+    runs = []
+    for image in x:
+        runs.append(_run(network, {network.input.name: image[None], **kept}))
+        kept = {state.name: runs[-1][state.next] for state in network.states}
+    return {name: np.concatenate([values[name] for values in runs]) for name in runs[0]}
+
+
+def _run(network: Network, values: dict[str, Activations]) -> dict[str, Activations]:
+    """Add all further tensors to a network's input and states."""
     specs = network.tensors
-    values = {network.input.name: x}
     for layer in network.layers:
         sources = [specs[name] for name in layer.inputs]
         values[layer.name] = run_layer(layer, sources, [values[name] for name in layer.inputs])

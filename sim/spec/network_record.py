@@ -24,11 +24,19 @@ from sim.spec.network import (
     Network,
     Padding,
     PixelPlace,
+    State,
     TensorSpec,
 )
 from sim.spec.rules import Choice, Integer, Shape
 
-__all__ = ["ARRAYS", "GRAPH_VERSION", "TABLE_ARRAY", "LayerRecord", "NetworkRecord"]
+__all__ = [
+    "ARRAYS",
+    "GRAPH_VERSION",
+    "INITIAL_ARRAY",
+    "TABLE_ARRAY",
+    "LayerRecord",
+    "NetworkRecord",
+]
 
 TABLE_ARRAY = "table"
 """Array of an activation table's values; the layer's field of that name has the rest of it."""
@@ -42,10 +50,13 @@ ARRAYS: Mapping[str, type] = {
 }
 """A layer's arrays and their types; in the npz file they are called ``<layer>.<array>``."""
 
-GRAPH_VERSION = 2
-"""Version of networks with several outputs, or with concatenations."""
+INITIAL_ARRAY = "initial"
+"""Array of a state's values in the first run: ``<state>.initial``."""
 
-_GRAPH_FIELDS = ("outputs", "concatenations")
+GRAPH_VERSION = 2
+"""Version of networks with several outputs, with concatenations or with states."""
+
+_GRAPH_FIELDS = ("outputs", "concatenations", "states")
 """Fields that version 1 does not have."""
 
 _Name = Annotated[str, NAME]
@@ -158,10 +169,29 @@ class ConcatenationRecord(Record):
         )
 
 
+class StateRecord(Record):
+    """A state without its initial values."""
+
+    name: _Name
+    next: _Name
+    output: TensorRecord
+
+    def state(self, arrays: Mapping[str, NDArray[Any]]) -> State:
+        """Return the state with its array of a weights file; it begins with its zero point where there is none."""
+        output = self.output.spec()
+        initial = np.broadcast_to(np.int8(output.zero_point), output.shape)
+        return State(
+            name=self.name,
+            next=self.next,
+            output=output,
+            initial=arrays.get(f"{self.name}.{INITIAL_ARRAY}", initial),
+        )
+
+
 class NetworkRecord(Record):
     """A network without its arrays.
 
-    Version 1 is a network whose one output is its last layer's, without concatenations.
+    Version 1 is a network whose one output is its last layer's, without concatenations and states.
     """
 
     version: Annotated[int, Integer(1, GRAPH_VERSION)] = 1
@@ -170,6 +200,9 @@ class NetworkRecord(Record):
     layers: Annotated[list[LayerRecord], Field(max_length=LAYERS_LIMIT)]
     outputs: Annotated[list[_Name], Field(max_length=LAYERS_LIMIT)] = Field(default_factory=list)
     concatenations: Annotated[list[ConcatenationRecord], Field(max_length=LAYERS_LIMIT)] = Field(
+        default_factory=list
+    )
+    states: Annotated[list[StateRecord], Field(max_length=LAYERS_LIMIT)] = Field(
         default_factory=list
     )
 
@@ -191,10 +224,12 @@ class NetworkRecord(Record):
                 layers=tuple(layer.layer(arrays) for layer in self.layers),
                 outputs=tuple(self.outputs),
                 concatenations=tuple(joint.concatenation() for joint in self.concatenations),
+                states=tuple(state.state(arrays) for state in self.states),
             )
         except ValueError as error:
             raise DesignFileError(str(error)) from None
         known = {f"{layer.name}.{array}" for layer in network.layers for array in ARRAYS}
+        known |= {f"{state.name}.{INITIAL_ARRAY}" for state in network.states}
         for name in arrays:
             if name not in known:
                 raise DesignFileError(f"weights file has array {name!r}, which no layer uses")

@@ -26,7 +26,7 @@ from testbench.cases.random_networks import (
     next_batch,
 )
 
-__all__ = ["GRAPH", "GRAPHS_PER_CONFIG", "draw_graph_group", "random_graph"]
+__all__ = ["GRAPH", "GRAPHS_PER_CONFIG", "GraphDraw", "draw_graph_group", "random_graph"]
 
 GRAPH = "graph"
 """Word in the place of a stratum, which graphs do not have."""
@@ -50,7 +50,7 @@ def random_graph(config: AcceleratorConfig, rng: np.random.Generator, name: str)
 
     Channels are around whole vectors of the accelerator as often as anywhere.
     """
-    return _Graph(config, rng).network(name)
+    return GraphDraw(config, rng).network(name)
 
 
 def draw_graph_group(
@@ -77,8 +77,8 @@ def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -
     return None
 
 
-class _Graph:
-    """A network in the making."""
+class GraphDraw:
+    """A network in the making; ``states`` are the tensors that no layer makes and that are no input."""
 
     def __init__(self, config: AcceleratorConfig, rng: np.random.Generator) -> None:
         self.rng, self.simd = rng, config.simd_units
@@ -90,11 +90,23 @@ class _Graph:
         self.layers: list[Layer] = []
         self.joints: list[Concatenation] = []
         self.tensors = [self.input]
+        self.states: dict[str, TensorSpec] = {}
         self.segments: dict[str, tuple[int, ...]] = {"input": (self.input.channels,)}
 
     def network(self, name: str) -> Network:
-        """Draw layers and concatenations, and which tensors are outputs."""
+        """Draw a network without states."""
+        return Network(
+            name=name,
+            input=self.input,
+            outputs=self.outputs(),
+            layers=tuple(self.layers),
+            concatenations=tuple(self.joints),
+        )
+
+    def outputs(self) -> tuple[str, ...]:
+        """Draw layers and concatenations, and which tensors are outputs: their names."""
         self._layer(self.input)
+        self.tensors += self.states.values()
         for _ in range(int(self.rng.integers(*STEPS))):
             drawn = self.rng.random()
             if drawn < 0.3:
@@ -106,20 +118,14 @@ class _Graph:
                 self._layer(recent[int(self.rng.integers(len(recent)))])
         read = {tensor for layer in self.layers for tensor in layer.inputs}
         within = {part for joint in self.joints for part in joint.parts}
-        made = [tensor.name for tensor in self.tensors[1:]]
+        made = [tensor.name for tensor in self.tensors[1:] if tensor.name not in self.states]
         outputs = [
             tensor
             for tensor in made
             if tensor not in read | within or self.rng.random() < CHANCE_OF_OUTPUT
         ]
         self.rng.shuffle(outputs)
-        return Network(
-            name=name,
-            input=self.input,
-            layers=tuple(self.layers),
-            outputs=tuple(outputs),
-            concatenations=tuple(self.joints),
-        )
+        return tuple(outputs)
 
     def _layer(self, source: TensorSpec) -> None:
         name, rng = f"layer{len(self.layers)}", self.rng
@@ -156,7 +162,7 @@ class _Graph:
         """Join tensors of the latest tensor's size; where there are too few, convolutions make more."""
         rng, name = self.rng, f"joint{len(self.joints)}"
         latest = self.tensors[-1]
-        within = {part for joint in self.joints for part in joint.parts}
+        within = {part for joint in self.joints for part in joint.parts} | self.states.keys()
         count = int(rng.integers(2, MOST_PARTS + 1))
         parts = [
             tensor

@@ -80,6 +80,7 @@ class ProgramData(Structure):
         *(("first_header", c_uint32), ("steady_header", c_uint32)),
         *(("images", c_uint32), ("input_moves", c_bool), ("input", Tensor), ("output", Tensor)),
         *(("segment_count", c_uint32), ("segments", POINTER(Segment))),
+        *(("state_count", c_uint32), ("states", POINTER(Segment))),
     )
 
 
@@ -143,21 +144,24 @@ def program_data(
     input_moves: bool = True,
     headers: tuple[int, int, int, int] = (4096, 4160, 4224, 4288),
     segments: tuple[tuple[int, bytes], ...] = (),
+    states: tuple[tuple[int, bytes], ...] = (),
 ) -> ProgramData:
     """Return a program of any layout; its headers are of cold, warm, first and steady run."""
-    rows = (Segment * max(1, len(segments)))()
-    for row, (offset, data) in zip(rows, segments, strict=False):
-        row.offset, row.bytes = offset, len(data)
-        row.data = ctypes.cast(ctypes.create_string_buffer(data, len(data)), pointer)
+    tables = []
+    for parts in (segments, states):
+        tables.append((Segment * max(1, len(parts)))())
+        for row, (offset, data) in zip(tables[-1], parts, strict=False):
+            row.offset, row.bytes = offset, len(data)
+            row.data = ctypes.cast(ctypes.create_string_buffer(data, len(data)), pointer)
     tensors = [
         Tensor(p.address, p.height, p.width, p.channels, p.vector_bytes, p.pixel_bytes)
         for p in (place_in, place_out)
     ]
     made = ProgramData(
         b"test", config.fingerprint, memory_bytes, *headers, images, input_moves, *tensors,
-        len(segments), rows,
+        len(segments), tables[0], len(states), tables[1],
     )  # fmt: skip
-    made.kept = (rows, [row.data for row in rows])
+    made.kept = (tables, [row.data for rows in tables for row in rows])
     return made
 
 

@@ -71,7 +71,7 @@ def test_networks_that_the_driver_does_not_know_are_refused(tmp_path: Path) -> N
         concatenations=(both,),
         outputs=("both",),
     )
-    line = "network 'joined' must have no concatenation for a package, not 'both'"
+    line = "output of network 'joined' must be no concatenation for a package, not 'both'"
     with pytest.raises(cosilico.CosilicoError, match=f"^{re.escape(line)}$"):
         cosilico.generate(joined, SMALLEST, package=True, out=tmp_path / "ip")
     assert not (tmp_path / "ip").exists()
