@@ -87,6 +87,7 @@ def _zeros(record: NetworkRecord) -> dict[str, NDArray[Any]]:
     shapes: dict[str, tuple[int, ...]] = {}
     channels = {source.name: source.channels for source in (record.input, *record.further_inputs)}
     channels |= {joint.name: joint.output.channels for joint in record.concatenations}
+    channels |= {state.name: state.output.channels for state in record.states}
     for layer in record.layers:
         name, kind = layer.name, LayerKind(layer.kind)
         outputs = channels[name] = layer.output.channels

@@ -190,6 +190,7 @@ def _attempt(
         arithmetic_violations(network)
         or table_violations(config, network)
         or channel_violations(config, network)
+        or state_violations(network, images)
     )
     if violations:
         return violations, None
@@ -324,6 +325,14 @@ def channel_violations(config: AcceleratorConfig, network: Network) -> list[Viol
     except ValueError as error:
         detail = f"with the parts of concatenations in whole vectors, {error}"
         return [Violation("MAP_CHANNELS", detail, 1.0)]
+    return []
+
+
+def state_violations(network: Network, images: int) -> list[Violation]:
+    """List the first state of a network of which a program is to compute several images."""
+    for state in network.states if images > 1 else ():
+        detail = f"images must be 1 with state {state.name!r}, which each takes from the one before, not {images}"
+        return [Violation("MAP_STATE", detail, images - 1.0)]
     return []
 
 

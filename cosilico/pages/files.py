@@ -47,8 +47,9 @@ DOCUMENTS = (
     ),
     Document(
         title="Network",
-        text="The field `network` of designs and imported networks. Version 1 has neither `outputs` nor `concatenations`. The arrays of layer `NAME` are "
-        "`NAME.weights`, `NAME.bias`, `NAME.multiplier`, `NAME.shift` and `NAME.table` in the npz file beside it ([arithmetic](../explanation/arithmetic.md)).",
+        text="The field `network` of designs and imported networks. Version 1 has neither `outputs` nor `concatenations` nor `states`. The arrays of layer `NAME` are "
+        "`NAME.weights`, `NAME.bias`, `NAME.multiplier`, `NAME.shift` and `NAME.table` in the npz file beside it ([arithmetic](../explanation/arithmetic.md)); of state "
+        "`NAME` `NAME.initial`, without which it begins with its zero point.",
         schema="sim.spec.network_record:NetworkRecord",
     ),
     Document(

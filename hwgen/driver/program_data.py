@@ -57,6 +57,17 @@ class DriverProgram:
         parts = {"weights": (0, image[:weights]), "commands": (commands, image[commands:])}
         return {name: part for name, part in parts.items() if part[1]}
 
+    @property
+    def states(self) -> dict[str, tuple[int, bytes]]:
+        """Offset and first values of each state, by its array in C: what the first run finds."""
+        return {
+            f"state{number}": (
+                place.address,
+                self.program.image[place.address :][: place.size_bytes],
+            )
+            for number, place in enumerate(self.program.states.values())
+        }
+
 
 def program_of(mapped: Mapped) -> DriverProgram:
     """Compile a planned pair for the driver, with a stream's kinds of run where it can have a stream."""
@@ -85,17 +96,15 @@ def program_source(described: DriverProgram) -> dict[str, str]:
         f"{head}#ifndef COSILICO_PROGRAM_H\n#define COSILICO_PROGRAM_H\n\n"
         f'#include "cosilico.h"\n\n/* The network {_comment(described.name)}. */\n{declared}\n#endif\n'
     )
-    segments = described.segments
+    segments, states = described.segments, described.states
     (first_input, *inputs), (first_output, *outputs) = (
         list(region.places.items()) for region in (program.inputs, program.outputs)
     )
     arrays = [
         f"static const uint8_t {name}[{len(data)}] = {{\n{_array(data)}\n}};\n"
-        for name, (_, data) in segments.items()
+        for name, (_, data) in (segments | states).items()
     ]
-    rows = [
-        f"    {{{offset}u, {len(data)}u, {name}}}," for name, (offset, data) in segments.items()
-    ]
+    tables = _table("segments", segments) + (_table("states", states) if states else [])
     values = {
         "name": _string(described.name),
         "fingerprint": f"0x{described.fingerprint:08X}u",
@@ -114,6 +123,7 @@ def program_source(described: DriverProgram) -> dict[str, str]:
         "further_outputs": "further_outputs" if outputs else "NULL",
         "segment_count": f"{len(segments)}u",
         "segments": "segments",
+        **({"state_count": f"{len(states)}u", "states": "states"} if states else {}),
     }
     body = "".join(f"    .{name} = {value},\n" for name, value in values.items())
     source = "\n".join(
@@ -122,13 +132,19 @@ def program_source(described: DriverProgram) -> dict[str, str]:
             *arrays,
             *_further("input", first_input, inputs),
             *_further("output", first_output, outputs),
-            "static const struct cosilico_segment segments[] = {",
-            *rows,
-            "};\n",
+            *tables,
             f"const struct cosilico_program {symbol} = {{\n{body}}};\n",
         ]
     )
     return {"program.h": header, "program.c": source}
+
+
+def _table(name: str, segments: dict[str, tuple[int, bytes]]) -> list[str]:
+    """Return the lines of an array of ``struct cosilico_segment``."""
+    rows = [
+        f"    {{{offset}u, {len(data)}u, {array}}}," for array, (offset, data) in segments.items()
+    ]
+    return [f"static const struct cosilico_segment {name}[] = {{", *rows, "};\n"]
 
 
 def _array(data: bytes) -> str:

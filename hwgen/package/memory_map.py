@@ -22,7 +22,7 @@ class Region:
     offset : int
         From MEMORY_BASE on.
     size_bytes : int
-    kind : {"weights", "tensor", "commands"}
+    kind : {"weights", "tensor", "state", "commands"}
     name : str
         Of the layer, the tensor or the kind of run.
     """
@@ -86,8 +86,9 @@ def _weights(mapped: Mapped, described: DriverProgram) -> Iterator[Region]:
 
 
 def _tensors(mapped: Mapped) -> Iterator[Region]:
-    """Yield the tensors that have a place in external memory; parts of concatenations lie in these."""
+    """Yield the tensors that have a place in external memory; parts of concatenations and of states lie in these."""
     plan, roots = mapped.tensor_plan, mapped.tensors[:, TensorColumn.ROOT]
+    states = {state.name for state in mapped.source.states}
     places = sorted(
         (int(plan[number, TensorPlan.EXTERNAL]), name)
         for number, name in enumerate(mapped.source.tensors)
@@ -95,7 +96,8 @@ def _tensors(mapped: Mapped) -> Iterator[Region]:
     )
     ends = [*(place for place, _ in places[1:]), mapped.end]
     for (start, name), end in zip(places, ends, strict=True):
-        yield Region(offset=start, size_bytes=end - start, kind="tensor", name=name)
+        kind = "state" if name in states else "tensor"
+        yield Region(offset=start, size_bytes=end - start, kind=kind, name=name)
 
 
 def _commands(described: DriverProgram) -> Iterator[Region]:

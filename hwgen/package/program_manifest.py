@@ -12,6 +12,7 @@ __all__ = ["program_manifest"]
 
 def program_manifest(program: Program, config: AcceleratorConfig) -> dict[str, Any]:
     """Return the contents of ``program.json``."""
+    states = {name: asdict(place) for name, place in program.states.items()}
     return {
         "ownership": OWNERSHIP,
         "fingerprint": config.fingerprint,
@@ -24,4 +25,5 @@ def program_manifest(program: Program, config: AcceleratorConfig) -> dict[str, A
         "inputs": {name: asdict(place) for name, place in program.inputs.places.items()},
         "output": asdict(program.output),
         "outputs": {name: asdict(place) for name, place in program.outputs.places.items()},
+        **({"states": states} if states else {}),
     }

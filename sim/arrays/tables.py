@@ -64,7 +64,8 @@ class Hw(NamedTuple):
 class TensorColumn(IntEnum):
     """Columns of the tensor table.
 
-    Row 0 is the network's input, row i + 1 layer i's output; concatenations follow, then further inputs.
+    Rows are in the order of :attr:`sim.spec.network.Network.tensors`: row 0 is the network's input, row i + 1 layer i's output;
+    concatenations follow, then states, then further inputs.
     """
 
     HEIGHT = 0
@@ -223,7 +224,7 @@ def tensor_table(network: Network, simd: int = 1) -> NDArray[np.int64]:
 def _concatenate(table: NDArray[np.int64], network: Network, simd: int) -> None:
     """Fill in which tensors are parts of others, and where."""
     index = {name: i for i, name in enumerate(network.tensors)}
-    joints = {joint.name: joint for joint in network.concatenations}
+    joints = {joint.name: joint for joint in network.joints}
 
     def place(name: str, root: int, group: int) -> int:
         row = table[index[name]]
@@ -239,7 +240,7 @@ def _concatenate(table: NDArray[np.int64], network: Network, simd: int) -> None:
             )
         return int(row[TensorColumn.MADE])
 
-    parts = {part for joint in network.concatenations for part in joint.parts}
+    parts = {part for joint in network.joints for part in joint.parts}
     for name in joints:
         if name not in parts:
             place(name, index[name], 0)

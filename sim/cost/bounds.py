@@ -95,7 +95,7 @@ def _least(
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Least figures over the forms in which a network may be mapped, and where there is a form."""
     if (
-        network.concatenations
+        network.joints
         or network.further_inputs
         or any(layer.kind is LayerKind.MULTIPLY for layer in network.layers)
     ):

@@ -11,7 +11,7 @@ from pydantic import Field
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.host import HostProgram
 from sim.importers.host_shapes import require_fit
-from sim.spec.network import Concatenation, Layer, Network, TensorSpec
+from sim.spec.network import Concatenation, Layer, Network, State, TensorSpec
 from sim.spec.network_json import NetworkDocument, read_document, read_network, write_document
 
 __all__ = [
@@ -66,6 +66,7 @@ def checked_network(
     layers: tuple[Layer, ...],
     outputs: tuple[str, ...] = (),
     concatenations: tuple[Concatenation, ...] = (),
+    states: tuple[State, ...] = (),
 ) -> Network:
     """The network that an importer made.
 
@@ -82,6 +83,7 @@ def checked_network(
             outputs=outputs,
             concatenations=concatenations,
             further_inputs=tuple(inputs[1:]),
+            states=states,
         )
     except ValueError as error:
         raise UnsupportedModelError(str(error)) from None

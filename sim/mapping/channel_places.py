@@ -36,6 +36,7 @@ def channel_places(network: Network, simd: int, lanes: int) -> dict[str, Places]
         Lanes of a PE, and its banks.
     """
     places: dict[str, Places] = {source.name: ((0, source.channels),) for source in network.inputs}
+    places |= {state.name: ((0, state.output.channels),) for state in network.states}
     joints = {joint.name: joint for joint in network.concatenations}
 
     def place(name: str) -> Places:

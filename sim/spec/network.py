@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sim.spec.activation_table import ActivationTable
 from sim.spec.concatenation import Concatenation, PixelPlace, require_parts
 from sim.spec.inputs import image_shape, require_inputs
+from sim.spec.state import State, require_next
 from sim.spec.tensors import (
     CHANNELS,
     EXTENT,
@@ -46,6 +47,7 @@ __all__ = [
     "Network",
     "Padding",
     "PixelPlace",
+    "State",
     "TensorSpec",
 ]
 
@@ -200,6 +202,8 @@ class Network:
         Tensors that consist of others; layers after their last part may read them.
     further_inputs : tuple of TensorSpec
         What the host gives beside ``input``, in its order. A layer reads each.
+    states : tuple of State
+        Tensors of the run before; no layer reads them behind the layer that makes the next value.
 
     Raises
     ------
@@ -214,6 +218,7 @@ class Network:
     outputs: tuple[str, ...] = ()
     concatenations: tuple[Concatenation, ...] = ()
     further_inputs: tuple[TensorSpec, ...] = ()
+    states: tuple[State, ...] = ()
 
     def __post_init__(self) -> None:
         """Check names and shapes layer by layer."""
@@ -229,6 +234,10 @@ class Network:
             read = {name for layer in self.layers for name in layer.inputs}
             require_inputs(self.name, self.inputs, read)
         known = {source.name: source for source in self.inputs}
+        for state in self.states:
+            if state.name in known:
+                raise ValueError(f"tensor name {state.name!r} must be unique")
+            known[state.name] = state.output
         factors: set[str] = set()
         left = list(self.concatenations)
         for layer in self.layers:
@@ -253,6 +262,7 @@ class Network:
                     left.remove(joint)
         self._check_concatenations(known, factors)
         self._check_outputs()
+        self._check_states()
         values = sum(math.prod(tensor.shape) for tensor in known.values())
         if values > NETWORK_VALUES_LIMIT:
             rule = f"must have at most {NETWORK_VALUES_LIMIT} values in all"
@@ -276,11 +286,19 @@ class Network:
 
     @property
     def tensors(self) -> dict[str, TensorSpec]:
-        """All tensors by name: the input, the layers' outputs, the concatenations, further inputs."""
+        """All tensors by name: the input, the layers' outputs, the concatenations, the states, further inputs.
+
+        This is the order of :class:`sim.arrays.tables.TensorColumn`'s rows.
+        """
         made = {layer.name: layer.output for layer in self.layers}
-        joined = {joint.name: joint.output for joint in self.concatenations}
+        joined = {joint.name: joint.output for joint in self.joints}
         further = {source.name: source for source in self.further_inputs}
         return {self.input.name: self.input} | made | joined | further
+
+    @property
+    def joints(self) -> tuple[Concatenation, ...]:
+        """Tensors that layers store parts of: the concatenations, then the states, each of one part."""
+        return (*self.concatenations, *(state.place for state in self.states))
 
     @property
     def segments(self) -> dict[str, tuple[int, ...]]:
@@ -289,6 +307,7 @@ class Network:
         What is computed channel by channel has the segments of what it reads.
         """
         known = {source.name: (source.channels,) for source in self.inputs}
+        known |= {state.name: (state.output.channels,) for state in self.states}
         joints = {joint.name: joint for joint in self.concatenations}
 
         def segments_of(name: str) -> tuple[int, ...]:
@@ -319,10 +338,15 @@ class Network:
     def _check_concatenations(self, known: dict[str, TensorSpec], factors: set[str]) -> None:
         """Raise where a concatenation's parts are not there, or cannot lie where they must."""
         within = {source.name: "" for source in self.inputs}
+        states = {state.name for state in self.states}
         for joint in self.concatenations:
             for part in joint.parts:
                 if part not in known:
                     raise ValueError(f"concatenation {joint.name!r} has unknown part {part!r}")
+                if part in states:
+                    raise ValueError(
+                        f"part {part!r} of concatenation {joint.name!r} must be no state"
+                    )
                 if part in factors:
                     raise ValueError(
                         f"part {part!r} of concatenation {joint.name!r} must not be factors"
@@ -370,12 +394,40 @@ class Network:
         """Name the last layer's output where none is named; raise where names are wrong."""
         if not self.outputs:
             object.__setattr__(self, "outputs", (self.layers[-1].name,))
-        made = self.tensors.keys() - {source.name for source in self.inputs}
+        given = {source.name for source in self.inputs} | {state.name for state in self.states}
+        made = self.tensors.keys() - given
         for place, name in enumerate(self.outputs):
             if name not in made:
                 raise ValueError(f"output {name!r} of network {self.name!r} must be made by layers")
             if name in self.outputs[:place]:
                 raise ValueError(f"output {name!r} of network {self.name!r} must be given once")
+
+    def _check_states(self) -> None:
+        """Raise where a state's next value is not a layer's own, or the state is read when it is stored."""
+        if not self.states:
+            return
+        order = {layer.name: place for place, layer in enumerate(self.layers)}
+        within = {part for joint in self.concatenations for part in joint.parts}
+        segments, taken = self.segments, set[str]()
+        for state in self.states:
+            what = f"next of state {state.name!r}"
+            if state.next not in order:
+                raise ValueError(f"{what} must be made by a layer, not {state.next!r}")
+            made = self.layers[order[state.next]]
+            if made.kind is LayerKind.FACTORS or state.next in {*within, *self.outputs, *taken}:
+                rule = "must be no output, no part, no factors and no other state's"
+                raise ValueError(f"{what} {rule}, not {state.next!r}")
+            taken.add(state.next)
+            require_next(state, made.output, segments[state.next])
+            for layer in self.layers[order[state.next] :]:
+                if state.name in layer.inputs:
+                    rule = f"must come before {state.next!r}, which is stored over it"
+                    raise ValueError(f"layer {layer.name!r} reads state {state.name!r}: it {rule}")
+        if not self.further_inputs and self.layers[0].inputs[0] != self.input.name:
+            first = self.layers[0]
+            raise ValueError(
+                f"first layer {first.name!r} must read the input, not {first.inputs[0]!r}"
+            )
 
 
 def _operations(layer: Layer) -> int:

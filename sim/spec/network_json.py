@@ -17,6 +17,7 @@ from sim.spec.network import Concatenation, Layer, Network
 from sim.spec.network_record import (
     ARRAYS,
     GRAPH_VERSION,
+    INITIAL_ARRAY,
     INPUTS_VERSION,
     TABLE_ARRAY,
     NetworkRecord,
@@ -156,6 +157,11 @@ def _graph_fields(network: Network) -> dict[str, Any]:
         fields["outputs"] = list(network.outputs)
     if network.concatenations:
         fields["concatenations"] = [_joint_fields(joint) for joint in network.concatenations]
+    if network.states:
+        fields["states"] = [
+            {"name": state.name, "next": state.next, "output": asdict(state.output)}
+            for state in network.states
+        ]
     return fields
 
 
@@ -178,6 +184,7 @@ def _weights_bytes(network: Network) -> bytes:
             for name, array in _arrays(layer).items()
             if array.size
         }
+        | {f"{state.name}.{INITIAL_ARRAY}": state.initial for state in network.states}
     )
 
 

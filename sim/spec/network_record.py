@@ -24,6 +24,7 @@ from sim.spec.network import (
     Network,
     Padding,
     PixelPlace,
+    State,
     TensorSpec,
 )
 from sim.spec.rules import Choice, Integer, Shape
@@ -31,6 +32,7 @@ from sim.spec.rules import Choice, Integer, Shape
 __all__ = [
     "ARRAYS",
     "GRAPH_VERSION",
+    "INITIAL_ARRAY",
     "INPUTS_VERSION",
     "TABLE_ARRAY",
     "LayerRecord",
@@ -49,8 +51,11 @@ ARRAYS: Mapping[str, type] = {
 }
 """A layer's arrays and their types; in the npz file they are called ``<layer>.<array>``."""
 
+INITIAL_ARRAY = "initial"
+"""Array of a state's values in the first run: ``<state>.initial``."""
+
 GRAPH_VERSION = 2
-"""Version of networks with several outputs, or with concatenations."""
+"""Version of networks with several outputs, with concatenations or with states."""
 
 INPUTS_VERSION = 3
 """Version of networks with several inputs."""
@@ -58,6 +63,7 @@ INPUTS_VERSION = 3
 _FIRST_VERSIONS = {
     "outputs": GRAPH_VERSION,
     "concatenations": GRAPH_VERSION,
+    "states": GRAPH_VERSION,
     "further_inputs": INPUTS_VERSION,
 }
 """Fields that version 1 does not have, and the first version that has each."""
@@ -172,10 +178,30 @@ class ConcatenationRecord(Record):
         )
 
 
+class StateRecord(Record):
+    """A state without its initial values."""
+
+    name: _Name
+    next: _Name
+    output: TensorRecord
+
+    def state(self, arrays: Mapping[str, NDArray[Any]]) -> State:
+        """Return the state with its array of a weights file; it begins with its zero point where there is none."""
+        output = self.output.spec()
+        initial = np.broadcast_to(np.int8(output.zero_point), output.shape)
+        return State(
+            name=self.name,
+            next=self.next,
+            output=output,
+            initial=arrays.get(f"{self.name}.{INITIAL_ARRAY}", initial),
+        )
+
+
 class NetworkRecord(Record):
     """A network without its arrays.
 
-    Version 1 is a network whose one output is its last layer's, without concatenations; versions before 3 have one input.
+    Version 1 is a network whose one output is its last layer's, without concatenations and states; versions before 3 have one
+    input.
     """
 
     version: Annotated[int, Integer(1, INPUTS_VERSION)] = 1
@@ -187,6 +213,9 @@ class NetworkRecord(Record):
         default_factory=list
     )
     further_inputs: Annotated[list[TensorRecord], Field(max_length=LAYERS_LIMIT)] = Field(
+        default_factory=list
+    )
+    states: Annotated[list[StateRecord], Field(max_length=LAYERS_LIMIT)] = Field(
         default_factory=list
     )
 
@@ -210,10 +239,12 @@ class NetworkRecord(Record):
                 outputs=tuple(self.outputs),
                 concatenations=tuple(joint.concatenation() for joint in self.concatenations),
                 further_inputs=tuple(source.spec() for source in self.further_inputs),
+                states=tuple(state.state(arrays) for state in self.states),
             )
         except ValueError as error:
             raise DesignFileError(str(error)) from None
         known = {f"{layer.name}.{array}" for layer in network.layers for array in ARRAYS}
+        known |= {f"{state.name}.{INITIAL_ARRAY}" for state in network.states}
         for name in arrays:
             if name not in known:
                 raise DesignFileError(f"weights file has array {name!r}, which no layer uses")

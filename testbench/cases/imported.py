@@ -1,6 +1,6 @@
 """Random TensorFlow Lite models as cases: RTL against reference, prediction and interpreter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -130,12 +130,17 @@ def draw_imported_group(
 
 
 def imported_case(
-    index: int, config: AcceleratorConfig, rng: np.random.Generator, draw: DrawModel, stratum: str
+    index: int,
+    config: AcceleratorConfig,
+    rng: np.random.Generator,
+    draw: DrawModel,
+    stratum: str,
+    batches: Sequence[int] = BATCHES,
 ) -> Case | None:
     """A case of a drawn model, None if the accelerator can run none of some that are drawn."""
     for _ in range(TRIES):
         model_seed = int(rng.integers(1 << 31))
-        batch = int(rng.choice(BATCHES))
+        batch = int(rng.choice(batches))
         model, recipe = draw(model_seed, 2 if batch == 1 else batch + 1)
         imported = import_random(model, model_seed)
         _, mapped = attempt(config, imported.network, batch)

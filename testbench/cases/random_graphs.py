@@ -26,7 +26,7 @@ from testbench.cases.random_networks import (
     next_batch,
 )
 
-__all__ = ["GRAPH", "GRAPHS_PER_CONFIG", "draw_graph_group", "random_graph"]
+__all__ = ["GRAPH", "GRAPHS_PER_CONFIG", "GraphDraw", "draw_graph_group", "random_graph"]
 
 GRAPH = "graph"
 """Word in the place of a stratum, which graphs do not have."""
@@ -56,7 +56,7 @@ def random_graph(
     Channels are around whole vectors of the accelerator as often as anywhere. ``inputs`` is at most one more than the fewest
     steps.
     """
-    return _Graph(config, rng).network(name, inputs)
+    return GraphDraw(config, rng).network(name, inputs)
 
 
 def draw_graph_group(
@@ -85,8 +85,8 @@ def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -
     return None
 
 
-class _Graph:
-    """A network in the making."""
+class GraphDraw:
+    """A network in the making; ``states`` are the tensors that no layer makes and that are no input."""
 
     def __init__(self, config: AcceleratorConfig, rng: np.random.Generator) -> None:
         self.rng, self.simd = rng, config.simd_units
@@ -99,12 +99,25 @@ class _Graph:
         self.layers: list[Layer] = []
         self.joints: list[Concatenation] = []
         self.tensors = [self.input]
+        self.states: dict[str, TensorSpec] = {}
         self.segments: dict[str, tuple[int, ...]] = {"input": (self.input.channels,)}
 
     def network(self, name: str, inputs: int) -> Network:
-        """Draw layers and concatenations, and which tensors are outputs."""
+        """Draw a network without states."""
+        return Network(
+            name=name,
+            input=self.input,
+            outputs=self.outputs(inputs),
+            layers=tuple(self.layers),
+            concatenations=tuple(self.joints),
+            further_inputs=tuple(self.further),
+        )
+
+    def outputs(self, inputs: int) -> tuple[str, ...]:
+        """Draw layers, concatenations and further inputs, and which tensors are outputs: their names."""
         if inputs == 1 or self.rng.random() < 0.7:
             self._layer(self.input)
+        self.tensors += self.states.values()
         for turn in range(int(self.rng.integers(*STEPS))):
             if turn < inputs - 1:
                 self._further_input()
@@ -127,19 +140,13 @@ class _Graph:
             if tensor not in read | within or self.rng.random() < CHANCE_OF_OUTPUT
         ]
         self.rng.shuffle(outputs)
-        return Network(
-            name=name,
-            input=self.input,
-            layers=tuple(self.layers),
-            outputs=tuple(outputs),
-            concatenations=tuple(self.joints),
-            further_inputs=tuple(self.further),
-        )
+        return tuple(outputs)
 
     @property
     def _made(self) -> list[TensorSpec]:
-        """Tensors that are no inputs."""
-        return [tensor for tensor in self.tensors[1:] if tensor not in self.further]
+        """Tensors that are no inputs and no states."""
+        given = {tensor.name for tensor in self.further} | self.states.keys()
+        return [tensor for tensor in self.tensors[1:] if tensor.name not in given]
 
     def _further_input(self) -> None:
         """Give the network another input, which a layer reads; often of a shape that is added to others."""

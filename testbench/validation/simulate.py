@@ -105,7 +105,7 @@ def simulate(
         Whether the images are run as a stream, too.
     jobs : int
         Accelerators of the C++ harness that share the images, each in a process. There is one alone where images see what
-        those before have left: with stalls, on a DRAM, and where waves are written.
+        those before have left: with stalls, on a DRAM, of a network with states, and where waves are written.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def simulate(
     if streamed is not None:
         steps += steps_of_stream(streamed, x, network=design.network, memory=behind)
     if isinstance(built, Harness) and behind.deterministic and waves is None:
-        sequences = shared(steps, alone - 1, jobs)
+        sequences = shared(steps, alone - 1, 1 if design.network.states else jobs)
         shares = built.run_side_by_side(sequences, progress=progress, initial_seed=initial_seed)
         runs = joined_shares(shares, alone - 1)
     else:

@@ -103,6 +103,7 @@ class ProgramData(Structure):
         *(("further_input_count", c_uint32), ("further_output_count", c_uint32)),
         *(("further_inputs", POINTER(Tensor)), ("further_outputs", POINTER(Tensor))),
         *(("segment_count", c_uint32), ("segments", POINTER(Segment))),
+        *(("state_count", c_uint32), ("states", POINTER(Segment))),
     )
 
 
@@ -167,15 +168,18 @@ def program_data(
     headers: tuple[int, int, int, int] = (4096, 4160, 4224, 4288),
     segments: tuple[tuple[int, bytes], ...] = (),
     further: tuple[tuple[TensorPlacement, ...], tuple[TensorPlacement, ...]] = ((), ()),
+    states: tuple[tuple[int, bytes], ...] = (),
 ) -> ProgramData:
     """Return a program of any layout; its headers are of cold, warm, first and steady run.
 
     ``further`` are inputs and outputs beside the first of each.
     """
-    rows = (Segment * max(1, len(segments)))()
-    for row, (offset, data) in zip(rows, segments, strict=False):
-        row.offset, row.bytes = offset, len(data)
-        row.data = ctypes.cast(ctypes.create_string_buffer(data, len(data)), pointer)
+    tables = []
+    for parts in (segments, states):
+        tables.append((Segment * max(1, len(parts)))())
+        for row, (offset, data) in zip(tables[-1], parts, strict=False):
+            row.offset, row.bytes = offset, len(data)
+            row.data = ctypes.cast(ctypes.create_string_buffer(data, len(data)), pointer)
     tensors = [Tensor.of("first", place) for place in (place_in, place_out)]
     others = [
         (Tensor * max(1, len(places)))(*(Tensor.of(f"t{i}", p) for i, p in enumerate(places)))
@@ -183,9 +187,9 @@ def program_data(
     ]
     made = ProgramData(
         b"test", config.fingerprint, memory_bytes, *headers, images, input_moves, *tensors,
-        *map(len, further), *others, len(segments), rows,
+        *map(len, further), *others, len(segments), tables[0], len(states), tables[1],
     )  # fmt: skip
-    made.kept = (rows, [row.data for row in rows], others)
+    made.kept = (tables, [row.data for rows in tables for row in rows], others)
     return made
 
 

@@ -65,6 +65,7 @@ def test_the_data_are_the_program(name: str, images: int, tmp_path: Path) -> Non
         program.header_address - program.input.address
     )
     copied = bytearray(len(memory))
+    assert data.state_count == len(program.states) == 0
     for segment in data.segments[: data.segment_count]:
         piece = ctypes.string_at(segment.data, segment.bytes)
         copied[segment.offset : segment.offset + segment.bytes] = piece

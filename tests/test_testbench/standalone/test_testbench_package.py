@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from accelerators import SMALLEST
+from accelerators import SMALLEST, small_accelerator
 from cosilico.generation import generate_package
 from hwgen import verilator
 from hwgen.emit import VerilogOptions
@@ -18,6 +18,8 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.network import Network
 from standalone_folders import STREAMED, one_layer, several_ends
+from testbench.cases.tflite_models import import_random
+from testbench.cases.tflite_streams import stream_model
 from testbench.standalone.file_names import PACKAGE_MANIFEST
 
 UNOPTIMIZED = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
@@ -140,6 +142,32 @@ def test_the_verilog_testbench_passes(tmp_path: Path) -> None:
     status, line = made(folder, "verilog")
     assert (status, line[:6]) == (0, "PASS: ")
     assert made(folder, "driver")[0] == 0
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "inputs"), [(3, 1), (9, 2)])
+def test_the_testbenches_run_step_by_step(tmp_path: Path, seed: int, inputs: int) -> None:
+    """Cold and warm runs find what the run before has left, and a reset of the states is the first step again."""
+    network = import_random(stream_model(seed, inputs=inputs), seed).network
+    assert len(network.states) > 2
+    assert len(network.inputs) == inputs
+    config = small_accelerator(
+        simd_units=8, compute_lanes=2, local_memory_kb=16, register_file_kb=4, weight_store_kb=16,
+        activation_table=1,
+    )  # fmt: skip
+    folder = packaged(tmp_path / "ip", config, network)
+    for target in ("driver", "verilog"):
+        status, line = made(folder, target)
+        assert (status, line[:6]) == (0, "PASS: "), line
+    source = folder / "sw" / "program.c"
+    text = source.read_text()
+    assert f".state_count = {len(network.states)}u" in text
+    source.write_text(re.sub(r"\.state_count = \d+u", ".state_count = 0u", text))
+    status, line = made(folder, "driver")
+    assert line.startswith("FAIL: output value ")
+    page = (folder / "docs" / "memory_map.md").read_text()
+    assert page.count("| state |") == len(network.states)
 
 
 @pytest.mark.parametrize("traces", [False, True])
