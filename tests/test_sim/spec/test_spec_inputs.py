@@ -111,4 +111,4 @@ def test_there_is_no_stream_of_several_inputs_and_no_bound() -> None:
     mapped = map_network(CONFIG, network())
     assert mapped.refusal is None
     assert stream_of(mapped) is None
-    assert lower_bounds([CONFIG], network()).values["latency_cycles"][0] == 0
+    assert lower_bounds([CONFIG], network()).values["cycles"][0] == 0
