@@ -19,9 +19,11 @@ from cosilico.networks import MODEL_SUFFIXES, is_named
 from cosilico.photographs import default_images
 from cosilico.progress import Report
 from sim.importers.folder import ImportedNetwork
+from sim.importers.host import ModelInputs
 from sim.spec.design import Design
 from sim.spec.engines import Engine
 from sim.spec.errors import CosilicoError
+from sim.spec.inputs import join
 from sim.spec.memories import DETERMINISTIC, FixedLatency, MemorySystem
 from sim.spec.network import Network
 from sim.spec.views import View
@@ -109,7 +111,7 @@ def simulate(
     network: NetworkSource,
     accelerator: AcceleratorSource | None = None,
     *,
-    inputs: NDArray[Any] | None = None,
+    inputs: ModelInputs | None = None,
     labels: NDArray[np.integer[Any]] | None = None,
     images: int | None = None,
     batch: int = 1,
@@ -130,7 +132,7 @@ def simulate(
         As of :func:`cosilico.load_network`.
     accelerator : AcceleratorConfig, str or Path, optional
         As of :func:`cosilico.load_accelerator`; a design's own if not given.
-    inputs : array, optional
+    inputs : array, or a sequence of arrays, optional
         int8[n, height, width, channels]; for an imported network in its model's own type and layout.
         Without it a named network runs its default picture or noise, a file the ``test.npz`` beside
         it if that exists, and anything else random images.
@@ -228,10 +230,24 @@ def _default_images(
     return images_for(Path(network), loaded, None, count)
 
 
+def _joined(loaded: Network, inputs: ModelInputs) -> NDArray[Any]:
+    """Images of a network that is not imported, whose inputs may be an array each."""
+    if isinstance(inputs, np.ndarray) or not loaded.further_inputs:
+        return np.asarray(inputs)
+    if len(inputs) != len(loaded.inputs):
+        rule = f"inputs must be {len(loaded.inputs)} arrays, one for each input of the network"
+        raise CosilicoError(f"{rule}, not {len(inputs)}")
+    names = (spec.name for spec in loaded.inputs)
+    try:
+        return join(loaded.inputs, dict(zip(names, inputs, strict=True)))
+    except ValueError as error:
+        raise CosilicoError(str(error)) from None
+
+
 def given_images(
     source: NetworkSource,
     loaded: Network,
-    inputs: NDArray[Any],
+    inputs: ModelInputs,
     labels: NDArray[np.integer[Any]] | None,
 ) -> ImageSet:
     """Return a caller's images as the accelerator reads them, and their labels.
@@ -241,7 +257,11 @@ def given_images(
     CosilicoError
         If they do not fit the network.
     """
-    x = source.host.prepare(inputs) if isinstance(source, ImportedNetwork) else np.asarray(inputs)
+    x = (
+        source.host.prepare(inputs)
+        if isinstance(source, ImportedNetwork)
+        else _joined(loaded, inputs)
+    )
     shape = loaded.image_shape
     if x.dtype != np.int8 or x.shape[1:] != shape or not len(x):
         expected = f"int8 of shape (n, {', '.join(map(str, shape))})"

@@ -47,7 +47,7 @@ DOCUMENTS = (
     ),
     Document(
         title="Network",
-        text="The field `network` of designs and imported networks. Version 1 has neither `outputs` nor `concatenations` nor `states`. The arrays of layer `NAME` are "
+        text="The field `network` of designs and imported networks. Version 1 has neither `outputs` nor `concatenations` nor `states`, and only version 3 has `further_inputs`. The arrays of layer `NAME` are "
         "`NAME.weights`, `NAME.bias`, `NAME.multiplier`, `NAME.shift` and `NAME.table` in the npz file beside it ([arithmetic](../explanation/arithmetic.md)); of state "
         "`NAME` `NAME.initial`, without which it begins with its zero point.",
         schema="sim.spec.network_record:NetworkRecord",
@@ -158,6 +158,7 @@ PROGRAM_KEYS = (
     ("descriptors", "number of descriptors of a run"),
     ("input", "place and layout of the first image's input"),
     ("output", "place and layout of the first image's first output"),
+    ("inputs", "the same for every input, by name"),
     ("outputs", "the same for every output, by name"),
 )
 """Fields of ``program.json``."""

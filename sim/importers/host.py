@@ -256,7 +256,7 @@ class HostProgram:
 
 
 def _prepared(start: HostStart, x: _Array, name: str) -> NDArray[np.int8]:
-    """What the network reads of one input of the model."""
+    """Run the steps of an input of the model, which must be as its port says."""
     port = start.input
     if x.dtype != np.dtype(port.dtype) or x.shape[1:] != port.shape or not len(x):
         shape = ", ".join(map(str, port.shape))

@@ -196,8 +196,7 @@ class Network:
     input : TensorSpec
     layers : tuple of Layer
     outputs : tuple of str
-        Names of the tensors that the host gets, in its order; layers may read them, too. The last
-        layer's if not given.
+        Names of what the host gets, in its order; layers may read it, too. The last layer's if not given.
     concatenations : tuple of Concatenation
         Tensors that consist of others; layers after their last part may read them.
     further_inputs : tuple of TensorSpec
@@ -208,8 +207,7 @@ class Network:
     Raises
     ------
     ValueError
-        If a name is used twice, a layer reads a tensor that was not made before it, an output is made
-        by no layer or given twice, or shapes, array shapes and kinds do not fit together.
+        If names, shapes, array shapes and kinds do not fit together, or a layer reads what is not there yet.
     """
 
     name: str
@@ -306,7 +304,9 @@ class Network:
 
         What is computed channel by channel has the segments of what it reads.
         """
-        known = {source.name: (source.channels,) for source in self.inputs}
+        known: dict[str, tuple[int, ...]] = {
+            source.name: (source.channels,) for source in self.inputs
+        }
         known |= {state.name: (state.output.channels,) for state in self.states}
         joints = {joint.name: joint for joint in self.concatenations}
 

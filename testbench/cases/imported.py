@@ -40,7 +40,7 @@ _CONVOLUTION_SHARE = 4
 """Models of which the last is one of convolutions that become others."""
 
 _INPUTS_SHARE, _INPUTS_PLACE = 8, 5
-"""Models of which one has several inputs, and which."""
+"""Every eighth model has several inputs: its place among eight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

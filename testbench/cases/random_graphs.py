@@ -53,8 +53,7 @@ def random_graph(
 ) -> Network:
     """Draw a network of layers that read any earlier tensor, with concatenations, mosaics and several outputs.
 
-    Channels are around whole vectors of the accelerator as often as anywhere. ``inputs`` is at most one more than the fewest
-    steps.
+    Channels are around whole vectors of the accelerator as often as anywhere. ``inputs`` is at most four.
     """
     return GraphDraw(config, rng).network(name, inputs)
 

@@ -50,7 +50,7 @@ class _InputsDraw(ModelDraw):
         return kinds[int(self.rng.integers(len(kinds)))](source) or source
 
     def _met(self, a: Activation, b: Activation) -> Activation:
-        """What two activations become together."""
+        """Two activations become a sum, a product or a concatenation."""
         rng = self.rng
         if a.shape[1:3] != b.shape[1:3]:
             large, small = (a, b) if np.prod(a.shape[1:3]) > np.prod(b.shape[1:3]) else (b, a)

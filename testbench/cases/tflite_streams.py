@@ -64,7 +64,7 @@ class _Draw(TensorDraw):
         return RandomModel(content, x if inputs > 1 else x[0])
 
     def met(self, source: Activation) -> Activation:
-        """What an activation and another input become together, or another input of the step before."""
+        """Join or add an activation and another input, at times that of the step before."""
         rng, axis = self.rng, len(source.shape) - 1
         other = self.like(source, source.shape)
         self.inputs.append(other)

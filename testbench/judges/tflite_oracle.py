@@ -68,7 +68,7 @@ def run_outputs(
     content : bytes
         Of the model file.
     x : [N, ...], or a sequence of such arrays
-        In the model's input type, shaped as one inference is without its batch axis; of several inputs one for each.
+        In the model's input type, shaped as one inference is without its batch axis; an array for each of several inputs.
     tensors : sequence of int
         Intermediate tensors to observe; all of the interpreter's memory is kept for that.
     count : int

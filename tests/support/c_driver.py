@@ -82,7 +82,7 @@ class Tensor(Structure):
     def of(cls, name: str, place: TensorPlacement) -> "Tensor":
         """Return a tensor as the driver has it."""
         numbers = (getattr(place, number) for number in TENSOR_NUMBERS)
-        spans = (Span * max(1, len(place.segments)))(*place.segments)
+        spans = (Span * max(1, len(place.segments)))(*(Span(*pair) for pair in place.segments))
         return cls(name.encode(), *numbers, len(place.segments), spans)
 
 

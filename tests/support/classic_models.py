@@ -1,6 +1,6 @@
 """SqueezeNet 1.1, ResNet-50 and an SSD head on MobileNetV2 as int8 models for TensorFlow Lite, with seeded weights, of any image size.
 
-Windows are padded as TensorFlow's SAME. Scales are calibrated on a random image, those of concatenated tensors are one.
+Windows are padded as TensorFlow's SAME. Scales are calibrated on a random image. Tensors that are concatenated have a single scale.
 """
 
 from typing import NamedTuple

@@ -110,7 +110,7 @@ class CalibratedValue:
 
     @property
     def channels(self) -> int:
-        """Of a pixel."""
+        """Return the number of channels."""
         return self.shape[-1]
 
 

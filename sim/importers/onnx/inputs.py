@@ -23,7 +23,7 @@ class MadeInput:
 
 
 class _Lowering(Protocol):
-    """What of a lowering an input needs."""
+    """Parts of a lowering that an input needs."""
 
     inputs: dict[int, MadeInput]
     joints: Joints

@@ -19,7 +19,7 @@ from sim.spec.network import ActivationTable, Layer, LayerKind, Padding, State, 
 __all__ = ["INPUT", "OPERATORS", "Factor", "Lowering", "Pending", "image_shape", "lowers"]
 
 INPUT = "input"
-"""Name of a network's first input tensor; further ones are numbered."""
+"""Name of a network's first input tensor; a further input has its number behind."""
 
 Shape = tuple[int, int, int]
 

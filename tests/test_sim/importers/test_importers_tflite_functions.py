@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from sim import golden
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork
+from sim.importers.host import ModelInputs
 from sim.importers.tflite import functions
 from sim.importers.tflite.conversion import lower_tflite
 from sim.importers.tflite.reader import parse_tflite
@@ -27,7 +27,7 @@ def imported(content: bytes) -> ImportedNetwork:
     return lower_tflite(parse_tflite(content, "model"), "net")
 
 
-def check(content: bytes, x: NDArray[Any]) -> ImportedNetwork:
+def check(content: bytes, x: ModelInputs) -> ImportedNetwork:
     """Compare all activations and outputs of a model with the interpreter's."""
     network = imported(content)
     values = golden.run(network.network, network.host.prepare(x))

@@ -26,7 +26,7 @@ def imported(content: bytes) -> ImportedNetwork:
 
 
 def two_inputs() -> bytes:
-    """The sum of a convolved int8 image and a real one."""
+    """The sum of a convolved int8 image and an image of real numbers."""
     writer, rng = ModelWriter(), np.random.default_rng(3)
     image = writer.tensor((1, 4, 5, 3), scales=[0.05], zero_points=[-3], name="image")
     real = writer.tensor((1, 4, 5, 6), "float32", name="real")

@@ -1,7 +1,6 @@
 """Products of activations in TensorFlow Lite models: what they become, in every bit as TensorFlow Lite Micro computes it."""
 
 import re
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from product_models import product_model
 from sim import golden
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork
+from sim.importers.host import ModelInputs
 from sim.importers.tflite.conversion import lower_tflite
 from sim.importers.tflite.reader import parse_tflite
 from sim.spec.network import LayerKind
@@ -27,7 +27,7 @@ def imported(content: bytes) -> ImportedNetwork:
     return lower_tflite(parse_tflite(content, "model"), "net")
 
 
-def check(content: bytes, x: NDArray[Any]) -> tuple[ImportedNetwork, dict[str, NDArray[np.int8]]]:
+def check(content: bytes, x: ModelInputs) -> tuple[ImportedNetwork, dict[str, NDArray[np.int8]]]:
     """Compare all activations and outputs of a model with the interpreter's."""
     pytest.importorskip("tflite_micro", reason="the judge is a package of the extra 'dev'")
     network = imported(content)

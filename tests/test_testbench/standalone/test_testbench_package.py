@@ -125,8 +125,8 @@ def test_several_inputs_and_outputs_are_given_and_judged_each(tmp_path: Path) ->
     assert len(right) == 4 * sum(per_image)
     for name, at in (("mean", 0), ("b_seen", 4 * 9), ("both", len(right) - 1)):
         expected.write_bytes(right[:at] + bytes([right[at] ^ 1]) + right[at + 1 :])
-        found = rf"FAIL: output {name}, value \d+ of image \d+ must be -?\d+, not -?\d+"
-        assert re.fullmatch(found, ends_with(folder)[1])
+        line = rf"FAIL: output {name}, value \d+ of image \d+ must be -?\d+, not -?\d+"
+        assert re.fullmatch(line, ends_with(folder)[1])
     expected.write_bytes(right)
     inputs = folder / "sim" / "images.bin"
     given = bytearray(inputs.read_bytes())
