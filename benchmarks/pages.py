@@ -33,7 +33,9 @@ from cost_pages import (
     other_macros,
     proxy_memories,
 )
+from import_pages import model_collections
 from page_tables import table_lines
+from scaling_pages import campaign, cluster_overhead
 from search_pages import (
     amortized,
     certified,
@@ -455,6 +457,7 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         validation,
         random_memories,
         imported_models,
+        model_collections,
         census,
         optima,
         gains,
@@ -468,6 +471,8 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         dram_parameters,
         dram_judge,
         engines,
+        cluster_overhead,
+        campaign,
         macro_cells,
         other_macros,
         interpolation,

@@ -67,8 +67,9 @@ def enumerate_network(
     jobs: int = 1,
     memory: MemorySystem = DETERMINISTIC,
     images: int = 1,
+    scheduler: str | None = None,
 ) -> CostTable:
-    """Evaluate a network on every accelerator of a space, or on any others, in ``jobs`` processes.
+    """Evaluate a network on every accelerator of a space, or on any others, in ``jobs`` processes or on a cluster.
 
     The costs are those of a program of so many ``images``. Accelerators of a space have to fit its FPGA.
     """
@@ -79,7 +80,9 @@ def enumerate_network(
     chunks = []
     report("accelerators", 0, len(configs))
     done = 0
-    for chunk in evaluate_chunks(network, configs, jobs, memory=memory, images=images, fpga=fpga):
+    for chunk in evaluate_chunks(
+        network, configs, jobs, memory=memory, images=images, fpga=fpga, scheduler=scheduler
+    ):
         chunks.append(chunk)
         done += len(chunk)
         report("accelerators", done, len(configs))

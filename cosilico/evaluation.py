@@ -1,7 +1,9 @@
 """A network on many accelerators, in this process or in several."""
 
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
+from cosilico.cluster import cluster_pool
 from sim.cost.costs import evaluate_many
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
@@ -27,6 +29,7 @@ def evaluate_chunks(
     memory: MemorySystem = DETERMINISTIC,
     images: int = 1,
     fpga: FpgaBudget | None = None,
+    scheduler: str | None = None,
 ) -> Iterator[CostTable]:
     """Evaluate all accelerators, in their order, chunk by chunk.
 
@@ -42,8 +45,16 @@ def evaluate_chunks(
         Images of a program.
     fpga : FpgaBudget, optional
         FPGA that accelerators have to fit.
+    scheduler : str, optional
+        Address of the Dask scheduler whose workers are to evaluate the chunks, in place of processes.
     """
     chunks = [configs[start : start + CHUNK] for start in range(0, len(configs), CHUNK)]
+    if scheduler is not None:
+        with cluster_pool(scheduler, "chunks") as (pool, _):
+            kept = pool.submit(_kept, (network, memory, images, fpga))
+            for future in [pool.submit(_evaluate_kept, kept, chunk) for chunk in chunks]:
+                yield future.result()
+        return
     if jobs == 1:
         for chunk in chunks:
             yield evaluate_many(chunk, network, memory=memory, images=images, fpga=fpga)
@@ -60,6 +71,19 @@ def evaluate_chunks(
 
 def _keep(network: Network, memory: MemorySystem, images: int, fpga: FpgaBudget | None) -> None:
     _in_worker.append((network, memory, images, fpga))
+
+
+_Work: TypeAlias = tuple[Network, MemorySystem, int, FpgaBudget | None]
+
+
+def _kept(work: _Work) -> _Work:
+    return work
+
+
+def _evaluate_kept(work: _Work, configs: Sequence[AcceleratorConfig]) -> CostTable:
+    """Evaluate a chunk in a worker of a cluster, to which the network comes once."""
+    network, memory, images, fpga = work
+    return evaluate_many(configs, network, memory=memory, images=images, fpga=fpga)
 
 
 def _evaluate_in_worker(configs: Sequence[AcceleratorConfig]) -> CostTable:

@@ -31,7 +31,7 @@ from sim.spec.views import View
 if TYPE_CHECKING:
     from testbench.validation.simulation_result import SimulationResult
 
-__all__ = ["SimulatedRun", "given_images", "simulate"]
+__all__ = ["SimulatedRun", "default_image_set", "given_images", "simulate", "with_host"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -184,10 +184,10 @@ def simulate(
 
     if stall_seed is not None and not isinstance(memory, FixedLatency):
         raise CosilicoError(f"stall_seed must be None with memory {memory!s}, not {stall_seed!r}")
-    source = _source(network)
+    source = with_host(network)
     pair = load_pair(source, accelerator, seed=seed)
     if inputs is None:
-        image_set = _default_images(network, source, pair.network, count)
+        image_set = default_image_set(network, source, pair.network, count)
     else:
         image_set = given_images(source, pair.network, inputs, labels).first(count)
     require_memory(pair.network, len(image_set.x))
@@ -207,7 +207,7 @@ def simulate(
     return SimulatedRun(design=pair, result=result)
 
 
-def _source(network: NetworkSource) -> NetworkSource:
+def with_host(network: NetworkSource) -> NetworkSource:
     """The imported network, with its host's steps, of a model file or a folder; others as they are."""
     if not isinstance(network, str | Path):
         return network
@@ -216,7 +216,7 @@ def _source(network: NetworkSource) -> NetworkSource:
     return load_imported(str(network)) if Path(network).is_dir() else network
 
 
-def _default_images(
+def default_image_set(
     network: NetworkSource, source: NetworkSource, loaded: Network, count: int | None
 ) -> ImageSet:
     """Images that a caller did not give."""

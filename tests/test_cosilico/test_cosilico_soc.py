@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from accelerators import SMALLEST
-from cosilico import soc as system_of_design
+from cosilico import systems as system_of_design
 from cosilico.cli import main
 from cosilico.images import save_arrays
 from hwgen.soc.compiler import CompilerError
@@ -103,7 +103,7 @@ def place_nothing(monkeypatch: pytest.MonkeyPatch, clock_mhz: float) -> list[tup
     monkeypatch.setattr(Nextpnr, "installed", lambda: Nextpnr(command=("none",), identity="fake"))
     monkeypatch.setattr(Nextpnr, "place", place)
     monkeypatch.setattr("hwgen.soc.bitstream.yosys", SimpleNamespace(run=synthesize))
-    monkeypatch.setattr("cosilico.soc.fpga_command", lambda program: (program,))
+    monkeypatch.setattr("cosilico.systems.fpga_command", lambda program: (program,))
     monkeypatch.setattr("hwgen.soc.bitstream.fpga_command", lambda program: (program,))
     monkeypatch.setattr("hwgen.soc.bitstream.run_fpga_program", pack)
     return asked

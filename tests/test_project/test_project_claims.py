@@ -118,6 +118,7 @@ def known_figures() -> dict[str, set[str]]:
         "docs/reference/results.md": {f"{_NETLIST_MACS:,}"},
         "docs/reference/soc.md": {f"{100 * MOST_RATE_ERROR:g} %"},
         "docs/explanation/trade.md": {f"{len(EDGE):,}"},
+        "docs/explanation/scaling.md": {f"{MOST_POINTS:,}"},
         "docs/explanation/architecture.md": {
             f"{LAYERS_LIMIT:,}",
             f"{MAX_CLOCK_MHZ:,}",
