@@ -65,7 +65,7 @@ class CellGraph:
 
 def all_cells() -> list[Cell]:
     """All 15,625 cells, the last edge fastest."""
-    return list(product(Operation, repeat=len(EDGES)))
+    return [(a, b, c, d, e, f) for a, b, c, d, e, f in product(Operation, repeat=len(EDGES))]
 
 
 def graphs(cells: Iterable[Cell]) -> Mapping[CellGraph, tuple[Cell, ...]]:
