@@ -25,8 +25,8 @@ def joint(
             metavar="BENCHMARK", help="nas_bench_201, or a file of accuracies as its package has"
         ),
     ],
+    space: SpaceName,
     out: OutFolder,
-    space: SpaceName = "tiny",
     accuracy: Annotated[
         AccuracyKind, typer.Option("--accuracy", help="accuracy of the front")
     ] = AccuracyKind.QUANTIZATION_AWARE,

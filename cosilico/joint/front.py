@@ -16,7 +16,7 @@ def least_rows(values: NDArray[np.float64]) -> NDArray[np.int64]:
     """
     order = np.lexsort(values.T[::-1])  # stable: who beats a row is before it
     kept = np.empty((values.shape[1], len(values)))
-    rows = []
+    rows: list[int] = []
     for row in order:
         count = len(rows)
         if not _beaten(kept[:, :count], values[row]):

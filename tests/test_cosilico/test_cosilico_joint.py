@@ -199,7 +199,7 @@ def test_an_enumeration_that_is_ended_goes_on(
     """Parts are smaller than a network's accelerators; another accuracy evaluates nothing."""
     monkeypatch.setattr(parts, "MOST_POINTS", 12)
     whole, out = tmp_path / "whole", tmp_path / "out"
-    assert joint(accuracies, space_file, whole) == 0
+    enumerate_jointly(str(accuracies), str(space_file), whole, jobs=2)
     append = Journal.append
 
     def then_end(journal: Journal, key: str, record: Mapping[str, Any]) -> None:
