@@ -146,6 +146,7 @@ def known_figures() -> dict[str, set[str]]:
             *(f"{len(load_digits().data):,}", f"{60_000:,}", f"{50_000:,}", f"{10_000:,}"),
         },
         "docs/reference/glossary.md": {f"{MACRO_ROWS:,}"},
+        "docs/reference/joint.md": joint_figures(),
         "docs/explanation/hardware.md": image_figures(),
         "docs/reference/networks.md": {
             figure for name in NAMED_NETWORKS for figure in sizes(named_network(name))
@@ -158,6 +159,19 @@ def known_figures() -> dict[str, set[str]]:
         },
         "docs/explanation/security.md": {"10 s"},  # tests/test_project_security.py
     }
+
+
+def joint_figures() -> set[str]:
+    """Counts of NAS-Bench-201 and of the space beside it; 6,466 is in tests/test_sim_nas_bench_201.py."""
+    from search.space_settings import load_space_file
+    from sim.networks.cell_graphs import all_cells, graphs
+
+    cells, space = all_cells(), load_space_file(ROOT / "examples" / "joint_space.toml")
+    networks = len(graphs(cells))
+    macs = [config.macs for config in space]
+    assert (min(macs), space.clock_mhz) == (64, 200)
+    counts = (len(cells), networks, len(space), networks * len(space), max(macs), 6_466)
+    return {f"{count:,}" for count in counts}
 
 
 def image_figures() -> set[str]:
