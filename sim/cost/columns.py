@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.cost.area import area
+from sim.cost.area_totals import area_total
 from sim.cost.energy import energies
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
@@ -145,7 +145,7 @@ def _swept(column: SweepColumn) -> Callable[[Costing], NDArray[np.int64]]:
 
 
 def _areas(costing: Costing) -> NDArray[np.float64]:
-    return np.array([area(config).total for config in costing.configs])
+    return np.array([area_total(config) for config in costing.configs], np.float64)
 
 
 def _energies(costing: Costing) -> NDArray[np.float64]:
