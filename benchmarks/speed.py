@@ -1,8 +1,9 @@
 """Speed of the model against another commit's, in one run: ratios of CPU time, and equal figures.
 
-Run as ``python benchmarks/speed.py COMMIT [--rounds N] [--share S] [--json FILE]``. The commit is checked out into a worktree of its
+Run as ``python benchmarks/speed.py COMMIT [--rounds N] [--share S] [--caches BEFORE AFTER] [--json FILE]``. The commit is checked out into a worktree of its
 own. Both trees take turns with every timed case of ``speed_cases.py``, so that other work beside them slows both; the least time of all
-rounds counts. Compilation is measured with an empty cache for each tree. Then the figures of both are compared on a share of more
+rounds counts. Compilation is measured with an empty cache for each tree, or not at all with ``--caches``, two folders for the kernels of
+both. Then the figures of both are compared on a share of more
 than 50,000 points. The exit status is 1 if any differs. ``benchmarks/pages.py`` writes the page from the results file.
 """
 
@@ -95,6 +96,7 @@ def main() -> int:
     parser.add_argument("commit", help="the other commit")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"[{ROUNDS}]")
     parser.add_argument("--share", type=float, default=1.0, help="of the compared points [1]")
+    parser.add_argument("--caches", type=Path, nargs=2, metavar=("BEFORE", "AFTER"))
     parser.add_argument("--json", type=Path, metavar="FILE", help="results, for the page")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -107,10 +109,12 @@ def main() -> int:
         ).stdout.strip()  # fmt: skip
         subprocess.run([*git, "worktree", "add", "--detach", str(other), commit], check=True)
         try:
-            trees = Tree(other, folder / "before"), Tree(ROOT, folder / "after")
+            caches = arguments.caches or (folder / "before", folder / "after")
+            trees = Tree(other, caches[0]), Tree(ROOT, caches[1])
             record = {
                 "commit": commit,
-                "cases": timed(trees, arguments.rounds),
+                "cases": ([] if arguments.caches else [compiled(trees)])
+                + timed(trees, arguments.rounds),
                 "compared": compared(trees, arguments.share),
             }
         finally:
@@ -121,10 +125,15 @@ def main() -> int:
     return int(not (alike and record["compared"]["different"] == 0))
 
 
+def compiled(trees: tuple[Tree, Tree]) -> dict[str, Any]:
+    """Time the first evaluation of both trees, whose caches are empty."""
+    before, after = (tree.compile() for tree in trees)
+    return row_of("first evaluation, empty cache", before, after, equal=True)
+
+
 def timed(trees: tuple[Tree, Tree], rounds: int) -> list[dict[str, Any]]:
     """Time both trees in turns; a row for each case."""
-    before, after = (tree.compile() for tree in trees)
-    rows = [row_of("first evaluation, empty cache", before, after, equal=True)]
+    rows = []
     try:
         for tree in trees:
             tree.start()

@@ -182,7 +182,7 @@ def _all_columns() -> Work:
     return TIMED, lambda: _figures(configs, network)
 
 
-def _one_by_one() -> Work:
+def _separate() -> Work:
     configs, network = _drawn()
     return TIMED, lambda: [_figures([config], network) for config in configs]
 
@@ -213,7 +213,7 @@ def _several() -> Work:
 CASES: dict[str, Callable[[], Work]] = {
     "random points of edge, MobileNetV2, warm cycles": _warm,
     "the same, all columns": _all_columns,
-    "the same, a call for each point": _one_by_one,
+    "the same, a call for each point": _separate,
     "neighbours of edge, MobileNetV2, all columns": _stretch,
     "a stem on 1,024 x 1,024 pixels, all columns": _large,
     "ResNet-8, 4 images per program, all columns": _several,
@@ -230,9 +230,9 @@ def answer() -> None:
     for line in sys.stdin:
         count, work = ready[line.strip()]
         started = time.process_time()
-        found = work()
+        figures = work()
         seconds = time.process_time() - started
-        digest = hashlib.sha256(repr(found).encode()).hexdigest()[:16]
+        digest = hashlib.sha256(repr(figures).encode()).hexdigest()[:16]
         print(f"{seconds / count:.9f} {digest}", flush=True)
 
 
@@ -240,5 +240,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "time":
         answer()
     else:
-        for part, points, found in digests(float(sys.argv[2])):
-            print(f"{part}\t{points}\t{found}", flush=True)
+        for part, points, digest in digests(float(sys.argv[2])):
+            print(f"{part}\t{points}\t{digest}", flush=True)

@@ -1,7 +1,7 @@
 """Accelerators that are alike to the mapper or to the cycle model: each is asked once for all of them.
 
-What makes them alike is read from a plan: a weight store that holds all weights is as good as a larger one, and so are
-register files for whose weights nothing is split. The cycle model sees a plan, and not the memories that it is for.
+What makes them alike is read from a plan: a larger weight store changes nothing once all weights fit, and
+larger register files nothing once no weights are split. The cycle model sees a plan, and not the memories that it is for.
 """
 
 import hashlib
@@ -69,7 +69,7 @@ def _but_files(hw: Hw) -> Hw:
 
 
 def _walked(hw: Hw) -> Hw:
-    """What the cycle model reads of an accelerator that computes an image per program."""
+    """Leave what the cycle model reads of an accelerator that computes an image per program."""
     return _but_files(hw)._replace(bank_depth=0, accumulator_rows=1)
 
 

@@ -166,7 +166,7 @@ def issue_slots(layer, channels, in_y, in_x, pixels, simd):
 
 
 class LayerWork(NamedTuple):
-    """What a layer takes on an accelerator, whatever its tile is.
+    """A layer's work on an accelerator, whatever its tile is.
 
     Parameters
     ----------

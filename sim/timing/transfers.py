@@ -262,7 +262,7 @@ def _limited_write(hw, constants, state, begin, request, beats, outstanding):
 
 @in_place
 def _plain_transfer(row, hw, state, begin, lag, outstanding, reuse):
-    """As :func:`_transfer` on a plain memory, where no beat but a row's last can complete several vectors."""
+    """Answer as :func:`_transfer` on a plain memory, where no beat but a row's last can complete several vectors."""
     earn, cost, reciprocal = hw.earn, hw.cost, state[RECIPROCAL]
     bus = hw.bus_bytes
     groups, rows = segments(row)

@@ -1,4 +1,4 @@
-"""Accelerators that are alike: figures of grids are those of calls one by one, and most plans are shared."""
+"""Accelerators that are alike: figures of grids are those of separate calls, and plans are shared."""
 
 from dataclasses import replace
 
@@ -19,7 +19,7 @@ GRIDS = 3
 
 
 def grid(space: HardwareSpace, random: np.random.Generator, count: int) -> list[AcceleratorConfig]:
-    """Points with the PEs and lanes of one, drawn from all such points, in the space's order."""
+    """Draw points that differ in memories and buses only, in the space's order."""
     own = space.at(int(random.integers(len(space))))
     names = [name for name in space.values if name.endswith(("_kb", "_gbps"))]
     points = {
@@ -30,7 +30,7 @@ def grid(space: HardwareSpace, random: np.random.Generator, count: int) -> list[
 
 
 def networks(random: np.random.Generator) -> list[tuple[HardwareSpace, Network]]:
-    """Networks whose weights fit a store or do not, with splits and without, and one with concatenations."""
+    """Networks whose weights fit a store or do not, with splits and without; a graph has concatenations."""
     return [
         (TINY, named_network("resnet8")),
         (TINY, named_network("autoencoder")),
@@ -40,7 +40,7 @@ def networks(random: np.random.Generator) -> list[tuple[HardwareSpace, Network]]
 
 
 @pytest.mark.parametrize("images", [1, 2])
-def test_a_grid_has_the_figures_of_its_points_one_by_one(images: int) -> None:
+def test_a_grid_has_the_figures_of_separate_calls(images: int) -> None:
     random = np.random.default_rng(40)
     for space, network in networks(random):
         for _ in range(GRIDS if images == 1 else 1):
