@@ -45,6 +45,7 @@ from search_pages import (
     learned_costs,
     regret,
 )
+from speed_pages import speed
 from trade_pages import edge_limits, edge_optima, edge_trade, edge_utilization, tiny_limits
 
 ROOT = Path(__file__).parent.parent
@@ -495,6 +496,7 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         edge_optima,
         edge_trade,
         edge_utilization,
+        speed,
     )
 }
 """Blocks that a page can ask for: name to function of a results file's content."""

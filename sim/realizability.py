@@ -5,8 +5,9 @@ goes on with a pair takes the plan from :func:`map_realizable` or :func:`attempt
 once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from sim.arrays.plan_columns import Failure
 from sim.golden import POOL_COUNT_LIMIT
@@ -285,9 +286,21 @@ def _generator(config: AcceleratorConfig) -> list[Violation]:
     return violations
 
 
+_arithmetic: WeakKeyDictionary[Network, tuple[Violation, ...]] = WeakKeyDictionary()
+
+
 def arithmetic_violations(network: Network) -> list[Violation]:
-    """List requantizations that are out of range: no configuration can mend them."""
-    violations = []
+    """List requantizations that are out of range: no configuration can mend them.
+
+    Kept while the network lives.
+    """
+    if network not in _arithmetic:
+        _arithmetic[network] = tuple(_out_of_range(network))
+    return list(_arithmetic[network])
+
+
+def _out_of_range(network: Network) -> Iterator[Violation]:
+    tensors = network.tensors
     for layer in network.layers:
         shifts = layer.shift.astype(int)
         left = int(shifts.max(initial=0))
@@ -298,15 +311,14 @@ def arithmetic_violations(network: Network) -> list[Violation]:
                 f"requantization of layer {layer.name!r} shifts left by {left}, "
                 f"but the requantizer shifts by at most {MAX_SHIFT}"
             )
-            violations.append(Violation("MAP_SHIFT", detail, left / MAX_SHIFT - 1))
-        count = _averaged(layer, network.tensors)
+            yield Violation("MAP_SHIFT", detail, left / MAX_SHIFT - 1)
+        count = _averaged(layer, tensors)
         if count >= POOL_COUNT_LIMIT:
             detail = (
                 f"layer {layer.name!r} averages {count} values, "
                 f"but the requantizer divides by at most {POOL_COUNT_LIMIT - 1}"
             )
-            violations.append(Violation("MAP_COUNT", detail, count / (POOL_COUNT_LIMIT - 1) - 1))
-    return violations
+            yield Violation("MAP_COUNT", detail, count / (POOL_COUNT_LIMIT - 1) - 1)
 
 
 def table_violations(config: AcceleratorConfig, network: Network) -> list[Violation]:

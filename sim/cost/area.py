@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.cost.area_proxy import AreaBreakdown, proxy_area
+from sim.cost.area_totals import proxy_area_total
 from sim.cost.config_columns import ConfigColumns
 from sim.cost.logic_area import AREA_PARTS, fitted_area, fitted_areas
 from sim.cost.silicon_fit import SiliconFits, shipped_if_any
@@ -33,7 +34,7 @@ def areas(configs: Sequence[AcceleratorConfig]) -> NDArray[np.float64]:
     """Areas of many accelerators, mm² in 45 nm: float64[n], those of :func:`area`."""
     fits = _fits()
     if fits is None:
-        return np.array([proxy_area(config).total for config in configs], np.float64)
+        return np.array([proxy_area_total(config) for config in configs], np.float64)
     parts = fitted_areas(ConfigColumns.of(configs), fits)
     total = np.zeros(len(configs))
     for part in AREA_PARTS:

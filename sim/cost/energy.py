@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from sim.cost import energy_fit, silicon_fit
 from sim.cost.config_columns import ConfigColumns
 from sim.cost.energy_fit import EnergyFits
-from sim.cost.energy_parts import Activity, EnergyBreakdown, Prediction, Work
-from sim.cost.energy_proxy import proxy_energy
+from sim.cost.energy_parts import Activity, EnergyBreakdown, Prediction
+from sim.cost.energy_proxy import proxy_energies, proxy_energy
 from sim.cost.fitted_energy import fitted_energies, fitted_energy
 from sim.cost.silicon_fit import SiliconFits
 from sim.spec.accelerator import AcceleratorConfig
@@ -62,24 +62,13 @@ def energies(
             "store": store_bytes,
         }
         return fitted_energies(ConfigColumns.of(configs), columns, *fits)
-    layers = (Work(macs=macs),)
-    rows = (cycles, execute_busy, read_bytes, write_bytes, store_bytes)
-    activities = zip(*(column.tolist() for column in rows), strict=True)
-    totals = [
-        proxy_energy(
-            config,
-            Activity(
-                total_cycles=total,
-                execute_busy=busy,
-                read_bytes=read,
-                write_bytes=written,
-                store_bytes=stored,
-                layers=layers,
-            ),
-        ).total
-        for config, (total, busy, read, written, stored) in zip(configs, activities, strict=True)
-    ]
-    return np.array(totals, np.float64)
+    return proxy_energies(
+        configs,
+        execute_busy=execute_busy,
+        external_bytes=read_bytes + write_bytes,
+        store_bytes=store_bytes,
+        macs=macs,
+    )
 
 
 def _fits() -> tuple[EnergyFits, SiliconFits] | None:

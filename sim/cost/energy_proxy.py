@@ -21,11 +21,17 @@ clock tree, control, leakage.
 """
 
 import math
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sim.cost.energy_parts import EnergyBreakdown, Prediction
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["proxy_energy", "sram_pj_per_byte"]
+__all__ = ["proxy_energies", "proxy_energy", "sram_pj_per_byte"]
 
 INT8_MULTIPLY_PJ = 0.2
 INT32_ADD_PJ = 0.1
@@ -38,21 +44,67 @@ _SRAM_POINTS = ((8 << 10, 10.0 / 8), (32 << 10, 20.0 / 8), (1 << 20, 100.0 / 8))
 
 def proxy_energy(config: AcceleratorConfig, prediction: Prediction) -> EnergyBreakdown:
     """Energy of a run, of all its images, by part, pJ of the 45 nm proxy."""
-    row_bytes = config.pes * config.compute_lanes * config.row_bytes
-    vector_bytes = config.pes * config.vector_bytes
-    external_bytes = prediction.read_bytes + prediction.write_bytes
-    bank_bytes = config.local_memory_kb * 1024 // config.compute_lanes
     macs = prediction.images * sum(layer.macs for layer in prediction.layers)
-    busy = prediction.execute_busy
+    traffic = prediction.read_bytes + prediction.write_bytes
     return EnergyBreakdown(
-        multiply_accumulate=macs * (INT8_MULTIPLY_PJ + INT32_ADD_PJ),
-        register_files=busy * row_bytes * sram_pj_per_byte(config.register_file_kb * 1024),
-        local_memory=(busy * vector_bytes + external_bytes) * sram_pj_per_byte(bank_bytes),
-        weight_store=prediction.store_bytes * sram_pj_per_byte(config.weight_store_kb * 1024),
-        external_memory=external_bytes * DRAM_PJ_PER_BYTE,
+        **_parts(macs, prediction.execute_busy, traffic, prediction.store_bytes, *_prices(config))
     )
 
 
+def proxy_energies(
+    configs: Sequence[AcceleratorConfig],
+    *,
+    execute_busy: NDArray[np.int64],
+    external_bytes: NDArray[np.int64],
+    store_bytes: NDArray[np.int64],
+    macs: int,
+) -> NDArray[np.float64]:
+    """Energies of one image on each of n accelerators, pJ, those of :func:`proxy_energy`: float64[n]."""
+    if not configs:
+        return np.zeros(0, np.float64)
+    prices = zip(*map(_prices, configs), strict=True)
+    kinds = (np.int64, np.int64, np.float64, np.float64, np.float64)
+    columns = [np.array(values, kind) for values, kind in zip(prices, kinds, strict=True)]
+    parts = _parts(macs, execute_busy, external_bytes, store_bytes, *columns)
+    total = np.zeros(len(configs), np.float64)
+    for part in parts.values():
+        total = total + part
+    return total
+
+
+def _prices(config: AcceleratorConfig) -> tuple[int, int, float, float, float]:
+    """Bytes per busy cycle, and pJ per byte: (of rows, of vectors, register files, banks, weight store)."""
+    return (
+        config.pes * config.compute_lanes * config.row_bytes,
+        config.pes * config.vector_bytes,
+        sram_pj_per_byte(config.register_file_kb * 1024),
+        sram_pj_per_byte(config.local_memory_kb * 1024 // config.compute_lanes),
+        sram_pj_per_byte(config.weight_store_kb * 1024),
+    )
+
+
+def _parts(
+    macs: int,
+    busy: Any,
+    traffic: Any,
+    stored: Any,
+    row_bytes: Any,
+    vector_bytes: Any,
+    register_pj: Any,
+    bank_pj: Any,
+    store_pj: Any,
+) -> dict[str, Any]:
+    """Energy by part, of a run or of each of n: numbers or arrays [n]."""
+    return {
+        "multiply_accumulate": macs * (INT8_MULTIPLY_PJ + INT32_ADD_PJ),
+        "register_files": busy * row_bytes * register_pj,
+        "local_memory": (busy * vector_bytes + traffic) * bank_pj,
+        "weight_store": stored * store_pj,
+        "external_memory": traffic * DRAM_PJ_PER_BYTE,
+    }
+
+
+@lru_cache(maxsize=4096)
 def sram_pj_per_byte(size_bytes: int) -> float:
     """Energy of reading one byte of an SRAM of `size_bytes`.
 

@@ -187,9 +187,7 @@ class WindowWalker(wiring.Component):
         with m.Elif(self.advance & self.row_end):
             m.d.sync += rest.eq(rest - band_stride)
         partial = band_rows_left < d.band_rows
-        m.d.sync += self.last_row.eq(
-            Mux(upright, first_end - Mux(partial, rest, whole), 1)
-        )
+        m.d.sync += self.last_row.eq(Mux(upright, first_end - Mux(partial, rest, whole), 1))
 
     def _walk(self, m: Any, down: Any, across: Any, band: Any, band_stride: Any) -> None:
         """Let addresses and image coordinates follow the sets."""

@@ -4,6 +4,7 @@ from dataclasses import astuple, fields, replace
 from itertools import pairwise
 from typing import Any
 
+import numpy as np
 import pytest
 
 from accelerators import small_accelerator
@@ -18,7 +19,9 @@ from sim.cost.area_proxy import (
     memories,
     proxy_area,
 )
+from sim.cost.area_totals import proxy_area_total
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.spaces import SPACE_NAMES
 
 EDGE = small_accelerator(
     4,
@@ -169,3 +172,13 @@ def test_baselines_are_pinned() -> None:
         abs=1e-6,
     )
     assert proxy_area(TINY).total == pytest.approx(1.290182, abs=1e-6)
+
+
+def test_totals_by_parts_are_those_of_the_breakdown() -> None:
+    """Equal to the last bit, whatever the order in which parts were worked out."""
+    random = np.random.default_rng(8)
+    for space in SPACE_NAMES.values():
+        configs = [space.at(int(i)) for i in random.integers(len(space), size=300)]
+        configs += [replace(space.default, clock_mhz=mhz) for mhz in (50, 100, 173, 400)]
+        configs += [replace(config, activation_table=1) for config in configs[:50]]
+        assert [proxy_area_total(c) for c in configs] == [proxy_area(c).total for c in configs]
