@@ -125,7 +125,7 @@ def _cluster(count: int) -> Iterator[tuple[str, psutil.Process]]:
         file = folder / "scheduler.json"
         command = [sys.executable, "-m", "dask"]
         options = ["--no-dashboard", "--host", "127.0.0.1", "--port", "0"]
-        processes = []
+        processes: list[subprocess.Popen[bytes]] = []
 
         def start(*words: str) -> subprocess.Popen[bytes]:
             with (folder / f"{len(processes)}.log").open("wb") as log:

@@ -68,7 +68,8 @@ def test_energy_of_another_gateware_than_the_silicon_is_refused(
 ) -> None:
     silicon = tmp_path / "silicon.json"
     silicon_fit.save(made_up_fits(), silicon)
-    words = ["calibrate", "--energy", "tiny", "--silicon", silicon, "--out", tmp_path / "e.json"]
+    words: list[str | Path] = ["calibrate", "--energy", "tiny", "--silicon", silicon]
+    words += ["--out", tmp_path / "e.json"]
     assert line_of(capsys, *words) == (
         f"silicon was fitted to gateware 000000000000, but the gateware is {gateware_hash()[:12]}: "
         "run cosilico calibrate --area"

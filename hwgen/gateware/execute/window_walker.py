@@ -170,7 +170,7 @@ class WindowWalker(wiring.Component):
         return m
 
     def _find_last_row(self, m: Any, upright: Any, band_rows_left: Any, band_stride: Any) -> None:
-        """Let `last_row` follow the bands: a whole one's, or the last one's, which may have fewer rows.
+        """Let `last_row` follow the bands, of which the last may have fewer rows than a whole band.
 
         The products are worked out with `start`: with a comparison they are too much for one cycle of an FPGA.
         """
@@ -187,7 +187,9 @@ class WindowWalker(wiring.Component):
         with m.Elif(self.advance & self.row_end):
             m.d.sync += rest.eq(rest - band_stride)
         partial = band_rows_left < d.band_rows
-        m.d.sync += self.last_row.eq(Mux(upright, first_end - Mux(partial, rest, whole), 1))
+        m.d.sync += self.last_row.eq(
+            Mux(upright, first_end - Mux(partial, rest, whole), 1)
+        )  # fmt: skip
 
     def _walk(self, m: Any, down: Any, across: Any, band: Any, band_stride: Any) -> None:
         """Let addresses and image coordinates follow the sets."""
