@@ -70,7 +70,7 @@ def test_alike_accelerators_are_mapped_and_timed_once(monkeypatch: pytest.Monkey
     configs = [
         replace(default, weight_store_kb=store, register_file_kb=files)
         for store in (128, 256)
-        for files in (8, 16)
+        for files in (16, 32)
     ]
     table = evaluate_many(configs, named_network("resnet8"), columns=("cycles",))
     assert table.realizable.all()
