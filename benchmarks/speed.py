@@ -111,7 +111,7 @@ def main() -> int:
         try:
             caches = arguments.caches or (folder / "before", folder / "after")
             trees = Tree(other, caches[0]), Tree(ROOT, caches[1])
-            record = {
+            record: dict[str, Any] = {
                 "commit": commit,
                 "cases": ([] if arguments.caches else [compiled(trees)])
                 + timed(trees, arguments.rounds),

@@ -111,7 +111,7 @@ def _with_tables(space: HardwareSpace) -> HardwareSpace:
 def digests(share: float) -> Iterator[tuple[str, int, str]]:
     """(points, their number, digest of all figures) of every part of a share of the compared points."""
     random = np.random.default_rng(SEED)
-    for case in compared():
+    for number, case in enumerate(compared()):
         count = max(1, round(share * case.points))
         if case.first < 0:
             chosen = random.choice(len(case.space), case.points, replace=False)[:count]
@@ -119,7 +119,9 @@ def digests(share: float) -> Iterator[tuple[str, int, str]]:
             chosen = np.arange(case.first, min(case.first + count, len(case.space)))
         for first in range(0, len(chosen), CHUNK):
             configs = [case.space.at(int(i)) for i in chosen[first : first + CHUNK]]
-            name = f"{case.network.name} {case.space.name} {case.images} {case.first} {first}"
+            name = (
+                f"{number} {case.network.name} {case.space.name} {case.images} {case.first} {first}"
+            )
             yield name, len(configs), _digest(case, configs)
 
 

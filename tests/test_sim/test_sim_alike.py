@@ -1,6 +1,7 @@
 """Accelerators that are alike: figures of grids are those of separate calls, and plans are shared."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -22,10 +23,13 @@ def grid(space: HardwareSpace, random: np.random.Generator, count: int) -> list[
     """Draw points that differ in memories and buses only, in the space's order."""
     own = space.at(int(random.integers(len(space))))
     names = [name for name in space.values if name.endswith(("_kb", "_gbps"))]
-    points = {
-        replace(own, **{name: values[int(random.integers(len(values)))] for name, values in chosen})
-        for chosen in ([(name, space.values[name]) for name in names] for _ in range(count))
-    }
+    points: set[AcceleratorConfig] = set()
+    for _ in range(count):
+        chosen: dict[str, Any] = {
+            name: space.values[name][int(random.integers(len(space.values[name])))]
+            for name in names
+        }
+        points.add(replace(own, **chosen))
     return sorted(points, key=space.flat_index)
 
 
@@ -70,7 +74,7 @@ def test_alike_accelerators_are_mapped_and_timed_once(monkeypatch: pytest.Monkey
     configs = [
         replace(default, weight_store_kb=store, register_file_kb=files)
         for store in (128, 256)
-        for files in (8, 16)
+        for files in (16, 32)
     ]
     table = evaluate_many(configs, named_network("resnet8"), columns=("cycles",))
     assert table.realizable.all()
