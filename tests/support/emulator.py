@@ -87,8 +87,8 @@ class Emulator:
             Index of each EXECUTE descriptor to the raw dumps of its probes, laid out as
             ``[pe_y][pe_x][group][row][column][S]``.
         """
-        place = self.program.input
-        packed = np.frombuffer(b"".join(map(place.pack, inputs)), np.uint8)
+        place = self.program.inputs
+        packed = np.frombuffer(place.pack(place.images_of(inputs)), np.uint8)
         self.memory[place.address : place.address + len(packed)] = packed
         at = self.program.header_address
         header = read_header(self.memory[at : at + HEADER_BYTES].tobytes())
