@@ -57,7 +57,7 @@ def test_firmware_of_several_inputs_and_outputs_compiles(tmp_path: Path) -> None
     assert "#define SYSTEM_CLASSES 9u" in sources["system.h"]
     for name, text in sources.items():
         (tmp_path / name).write_text(text, encoding="utf-8")
-    assert images.tobytes() in build_firmware(tmp_path, riscv_compiler(COMPILERS))
+    assert images.tobytes() in build_firmware(tmp_path, riscv_compiler(list(COMPILERS)))
     rule = r"images must be int8 of shape \(N, 48\), not int8 of shape \(2, 3, 2, 3\)"
     with pytest.raises(ValueError, match=f"^{rule}$"):
         firmware_sources(program, images[:, :18].reshape(2, 3, 2, 3))
