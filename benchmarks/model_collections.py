@@ -2,7 +2,7 @@
 
     python benchmarks/model_collections.py NAME=FOLDER [NAME=FOLDER ...] [--out FILE.json] [--each]
 
-Takes every .tflite and .onnx file below a folder; of equal files the first counts. Each is imported in a process of its own, which may take two minutes. Models
+Takes every .tflite and .onnx file below a folder, and of equal files the first. Each is imported in a process of its own, which may take two minutes. Models
 of real numbers or of int16 are counted apart: they have to be quantized to int8 first. Writes ``benchmarks/model_collections.json``, from
 which ``make pages`` makes the table of docs/reference/importing.md. ``--each`` prints a line for every file.
 """

@@ -1,4 +1,4 @@
-"""Tables of docs/explanation/scaling.md: what was measured on a small cluster, and what a large cluster then takes."""
+"""Tables of docs/explanation/scaling.md: figures of a small cluster, and those of a large cluster that follow."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -52,7 +52,7 @@ def campaigns(
 ) -> list[tuple[int, dict[str, float]]]:
     """Return for each number of workers what the enumeration of the whole space takes.
 
-    A worker does a part at a time, so the last parts leave some without work. The scheduler serves one task after the other, and a campaign is
+    A worker does a part at a time, so at the end some workers have nothing to do. The scheduler serves one task after the other, and a campaign is
     as long as the longer of the two: its work, and the parts of a worker.
     """
     space = results["campaign"]

@@ -32,12 +32,12 @@ def test_each_file_has_a_verdict_and_equal_files_one(
     ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_bytes(data)
-    files = collections["models_below"](tmp_path)
-    assert [path.name for path in files] == ["first.tflite", "c.tflite"]
-    verdict, line = collections["verdict_of"](files[0])
+    models = collections["models_below"](tmp_path)
+    assert [path.name for path in models] == ["first.tflite", "c.tflite"]
+    verdict, line = collections["verdict_of"](models[0])
     assert verdict == "imported"
     assert " 1 states, " in line
-    verdict, line = collections["verdict_of"](files[1])
+    verdict, line = collections["verdict_of"](models[1])
     assert verdict == "damaged"
     assert line.endswith("is truncated or damaged")
 
