@@ -52,7 +52,7 @@ def instance_scopes(netlists: Mapping[str, Netlist], top: str) -> dict[str, list
     """
     scopes: dict[str, list[str]] = {name: [] for name in netlists}
     scopes[list(netlists)[-1]].append(top)
-    for module in reversed(netlists):
+    for module in reversed(list(netlists)):
         children = [
             (instance.name, instance.kind)
             for instance in netlists[module].instances

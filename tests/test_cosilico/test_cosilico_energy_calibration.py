@@ -76,8 +76,8 @@ def test_energy_of_another_gateware_than_the_silicon_is_refused(
 ) -> None:
     silicon = tmp_path / "silicon.json"
     silicon_fit.save(made_up_fits(), silicon)
-    words = ["calibrate", "--energy", "tiny", "--silicon", silicon, "--out", tmp_path / "e.json"]
-    assert line_of(capsys, *words) == (
+    files = ("--silicon", silicon, "--out", tmp_path / "e.json")
+    assert line_of(capsys, "calibrate", "--energy", "tiny", *files) == (
         f"silicon was fitted to gateware 000000000000, but the gateware is {gateware_hash()[:12]}: "
         "run cosilico calibrate --area"
     )
@@ -169,16 +169,18 @@ def test_no_command_predicts_with_energy_of_another_gateware(
 
 def test_the_report_has_the_parts_of_fitted_energy_where_it_is_fitted() -> None:
     parts = dict.fromkeys(ENERGY_PARTS, 1.0)
-    fitted = {"default": _Split(parts), "found": _Split(parts | {"leakage": 4.0})}
+    fitted: dict[str, Any] = {"default": _Split(parts), "found": _Split(parts | {"leakage": 4.0})}
     proxy = dict.fromkeys(list(ENERGY_PARTS)[:5], 1.0)
-    plain = {role: _Split(parts | dict.fromkeys(parts, 0.0) | proxy) for role in fitted}
+    plain: dict[str, Any] = {
+        role: _Split(parts | dict.fromkeys(parts, 0.0) | proxy) for role in fitted
+    }
     assert list(ENERGY_PARTS) == list(EnergyBreakdown.__dataclass_fields__)
     for profiles, number in ((fitted, 10), (plain, 5)):
-        rows = energy_table(profiles).rows  # type: ignore[arg-type]  # nothing else is asked
-        assert len(rows) == len(energy_legend(profiles)) == number  # type: ignore[arg-type]
-        assert energy_svg(profiles).count("<rect") == 2 * number  # type: ignore[arg-type]
-    assert energy_text(fitted["found"]) == "31 % of the energy goes to leakage"  # type: ignore[arg-type]
-    assert [row[0] for row in energy_table(fitted).rows][-1] == "leakage"  # type: ignore[arg-type]
+        rows = energy_table(profiles).rows
+        assert len(rows) == len(energy_legend(profiles)) == number
+        assert energy_svg(profiles).count("<rect") == 2 * number
+    assert energy_text(fitted["found"]) == "31 % of the energy goes to leakage"
+    assert [row[0] for row in energy_table(fitted).rows][-1] == "leakage"
 
 
 class _Split:
