@@ -1,7 +1,7 @@
 """A mapped module as arrays: gates with their functions, delays and energies, flip-flops and nets."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -200,7 +200,8 @@ class _Builder:
             return int(net == "1")
         return self.places.setdefault(net, 2 + len(self.places))
 
-    def _driven(self, boxes: Sequence[Instance]):  # type: ignore[no-untyped-def]
+    def _driven(self, boxes: Sequence[Instance]) -> Iterator[tuple[str, str, int, int]]:
+        """Nets that come from outside."""
         for port, nets in self.netlist.inputs.items():
             for index, net in enumerate(nets):
                 if not isinstance(net, str) and port != CLOCK:

@@ -16,7 +16,8 @@ from hwgen.synthesis.gate_model import GateModel
 
 __all__ = ["Switching", "simulate_gates"]
 
-_EVENTS_PER_GATE = 256
+_EVENTS_PER_GATE = 64
+"""Most changes of a cycle for each gate, as a mean over all gates."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

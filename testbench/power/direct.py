@@ -147,10 +147,10 @@ class PoweredModules:
         self.modules = modules
         self.flow = flow
         self.chosen = [module for module in modules if kinds(module_kind(module.name))]
-        self.netlists = {module.name: module.netlist() for module in self.chosen}
+        self.netlists = {module.name: module.netlist() for module in modules}
         self.models = {
-            name: gate_model(netlist, flow.library, power)
-            for name, netlist in self.netlists.items()
+            module.name: gate_model(self.netlists[module.name], flow.library, power)
+            for module in self.chosen
         }
 
 
@@ -183,13 +183,14 @@ def run_energy(
     chosen, netlists, models = powered.chosen, powered.netlists, powered.models
     paths = wave_paths(waves)
     top = next(path for path in paths if path.endswith(f".{_BUSY}")).removesuffix(f".{_BUSY}")
-    scopes = instance_scopes(powered.modules, top)
+    scopes = instance_scopes(netlists, top)
     shown: dict[str, list[str]] = {}
     wanted = {f"{top}.{_BUSY}"}
-    for name, netlist in netlists.items():
+    for name, model in models.items():
+        netlist = netlists[name]
         shown[name] = _spread(scopes[name], sampled)
         for scope in shown[name]:
-            wanted |= module_signals(netlist, models[name], scope)
+            wanted |= module_signals(netlist, model, scope)
             wanted |= {
                 f"{scope}.{instance.name}.{pin}"
                 for instance in netlist.instances

@@ -1,14 +1,13 @@
 """Where the modules of a mapped accelerator are in the scopes of its waveforms, and their signals there."""
 
 import re
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.synthesis.gate_model import GateModel
-from hwgen.synthesis.mapping import MappedModule
 from hwgen.synthesis.netlist import Netlist
 from testbench.power.waves import Waves
 
@@ -41,26 +40,25 @@ class Stimulus(NamedTuple):
     names: list[str]
 
 
-def instance_scopes(modules: Sequence[MappedModule], top: str) -> dict[str, list[str]]:
+def instance_scopes(netlists: Mapping[str, Netlist], top: str) -> dict[str, list[str]]:
     """Scopes of all instances of every module, by its name.
 
     Parameters
     ----------
-    modules : sequence of MappedModule
-        Those below a module before it; the last is the one around all.
+    netlists : mapping of str to Netlist
+        Modules by name, those below a module before it; the last is around all.
     top : str
         Scope of the last.
     """
-    names = {module.name for module in modules}
-    scopes: dict[str, list[str]] = {module.name: [] for module in modules}
-    scopes[modules[-1].name].append(top)
-    for module in reversed(modules):
+    scopes: dict[str, list[str]] = {name: [] for name in netlists}
+    scopes[list(netlists)[-1]].append(top)
+    for module in reversed(list(netlists)):
         children = [
             (instance.name, instance.kind)
-            for instance in module.netlist().instances
-            if instance.kind in names
+            for instance in netlists[module].instances
+            if instance.kind in netlists
         ]
-        for scope in scopes[module.name]:
+        for scope in scopes[module]:
             for name, kind in children:
                 scopes[kind].append(f"{scope}.{name}")
     return scopes

@@ -11,10 +11,18 @@ import pytest
 from cosilico import energy_calibration
 from cosilico.cli import main
 from cosilico.gateware import current_calibration
+from cosilico.report.splits import (
+    ENERGY_PARTS,
+    energy_legend,
+    energy_svg,
+    energy_table,
+    energy_text,
+)
 from energy_fits import made_up_energy_fits, made_up_run
 from hwgen.gateware_hash import gateware_hash
 from silicon_fits import made_up_fits
 from sim.cost import energy_fit, silicon_fit
+from sim.cost.energy_parts import EnergyBreakdown
 from sim.model import predict
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import StaleCalibrationError
@@ -68,9 +76,8 @@ def test_energy_of_another_gateware_than_the_silicon_is_refused(
 ) -> None:
     silicon = tmp_path / "silicon.json"
     silicon_fit.save(made_up_fits(), silicon)
-    words: list[str | Path] = ["calibrate", "--energy", "tiny", "--silicon", silicon]
-    words += ["--out", tmp_path / "e.json"]
-    assert line_of(capsys, *words) == (
+    files = ("--silicon", silicon, "--out", tmp_path / "e.json")
+    assert line_of(capsys, "calibrate", "--energy", "tiny", *files) == (
         f"silicon was fitted to gateware 000000000000, but the gateware is {gateware_hash()[:12]}: "
         "run cosilico calibrate --area"
     )
@@ -158,3 +165,26 @@ def test_no_command_predicts_with_energy_of_another_gateware(
     message = r"^energy was fitted to gateware 000000000000, but the gateware is [0-9a-f]{12}: "
     with pytest.raises(StaleCalibrationError, match=message):
         current_calibration()
+
+
+def test_the_report_has_the_parts_of_fitted_energy_where_it_is_fitted() -> None:
+    parts = dict.fromkeys(ENERGY_PARTS, 1.0)
+    fitted: dict[str, Any] = {"default": _Split(parts), "found": _Split(parts | {"leakage": 4.0})}
+    proxy = dict.fromkeys(list(ENERGY_PARTS)[:5], 1.0)
+    plain: dict[str, Any] = {
+        role: _Split(parts | dict.fromkeys(parts, 0.0) | proxy) for role in fitted
+    }
+    assert list(ENERGY_PARTS) == list(EnergyBreakdown.__dataclass_fields__)
+    for profiles, number in ((fitted, 10), (plain, 5)):
+        rows = energy_table(profiles).rows
+        assert len(rows) == len(energy_legend(profiles)) == number
+        assert energy_svg(profiles).count("<rect") == 2 * number
+    assert energy_text(fitted["found"]) == "31 % of the energy goes to leakage"
+    assert [row[0] for row in energy_table(fitted).rows][-1] == "leakage"
+
+
+class _Split:
+    """Profile of which only the energy by part is asked."""
+
+    def __init__(self, energy_pj: dict[str, float]) -> None:
+        self.energy_pj = energy_pj
