@@ -15,6 +15,7 @@ from pyarrow import parquet
 from cell_pickles import file_key, write_cell_pickle
 from cosilico import predict
 from cosilico.cli import main
+from cosilico.enumeration_parts import MOST_POINTS
 from cosilico.joint import parts
 from cosilico.joint.enumeration import enumerate_jointly
 from cosilico.joint.front import GrowingFront, least_rows
@@ -102,7 +103,7 @@ def test_a_front_that_grows_is_the_front_of_all(batch: int) -> None:
 def test_parts_have_every_pair_once(networks: int, points: int) -> None:
     pairs = np.zeros((networks, points), np.int64)
     for first, last, start, stop in joint_parts(networks, points).values():
-        assert 0 < (last - first) * (stop - start) <= parts.MOST_POINTS
+        assert 0 < (last - first) * (stop - start) <= MOST_POINTS
         pairs[first:last, start:stop] += 1
     assert (pairs == 1).all()
 
