@@ -192,17 +192,24 @@ def test_bad_input_is_one_line(
     assert not (out / "system.json").exists()
 
 
-def test_a_network_of_several_outputs_is_refused(
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_all_outputs_of_a_network_are_compared(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (layer,) = NETWORK.layers
-    second = replace(layer, name="others", output=replace(layer.output, name="others"))
+    weights = np.ascontiguousarray(layer.weights[::-1])
+    second = replace(
+        layer, name="others", weights=weights, output=replace(layer.output, name="others")
+    )
     network = replace(NETWORK, layers=(layer, second), outputs=("classes", "others"))
     save(Design(network=network, accelerator=SMALLEST), tmp_path / "design.json")
     out = tmp_path / "system"
-    assert main(["soc", str(tmp_path / "design.json"), "--out", str(out)]) == 2
-    line = "network 'linear digits' must have a single output for a system, not 2"
-    assert capsys.readouterr().err == f"cosilico: {line}\n"
+    options = ("--images", "2", "--baud", "2500000")
+    assert main(["soc", str(tmp_path / "design.json"), "--out", str(out), *options]) == 0
+    assert "2 classes and their outputs equal the reference" in capsys.readouterr().out
+    lines = (out / "serial.txt").read_text().splitlines()[1:3]
+    assert [len(line.split()) for line in lines] == [3 + 20, 3 + 20]
 
 
 def test_without_a_compiler_nothing_is_written(

@@ -122,8 +122,9 @@ def test_several_inputs_and_outputs_are_given_and_judged_each(tmp_path: Path) ->
     expected = folder / "sim" / "expected_images.bin"
     right = expected.read_bytes()
     per_image = [9, 3 * 2 * 6, 3 * 2 * 9]
-    assert len(right) == 4 * sum(per_image)
-    for name, at in (("mean", 0), ("b_seen", 4 * 9), ("both", len(right) - 1)):
+    images = len(right) // sum(per_image)
+    assert images > 2
+    for name, at in (("mean", 0), ("b_seen", images * 9), ("both", len(right) - 1)):
         expected.write_bytes(right[:at] + bytes([right[at] ^ 1]) + right[at + 1 :])
         line = rf"FAIL: output {name}, value \d+ of image \d+ must be -?\d+, not -?\d+"
         assert re.fullmatch(line, ends_with(folder)[1])
