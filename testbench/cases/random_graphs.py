@@ -116,10 +116,11 @@ class GraphDraw:
         """Draw layers, concatenations and further inputs, and which tensors are outputs: their names."""
         if inputs == 1 or self.rng.random() < 0.7:
             self._layer(self.input)
-        self.tensors += self.states.values()
         for turn in range(int(self.rng.integers(*STEPS))):
             if turn < inputs - 1:
                 self._further_input()
+            if turn == max(inputs - 2, 0):
+                self.tensors += self.states.values()
             drawn = self.rng.random()
             if drawn < 0.3:
                 self._concatenation()

@@ -46,7 +46,7 @@ def judge(
     indices = {tensor.name: tensor.index for tensor in parse_tflite(content, "model").tensors}
     places = {layer: indices[name] for layer, name in imported.source["tensors"].items()}
     count = 1 + len(imported.host.further)
-    outputs, observed = run_outputs(content, x, sorted(places.values()), count)
+    outputs, observed = run_outputs(content, x, sorted(set(places.values())), count)
     return {layer: observed[index] for layer, index in places.items()}, outputs
 
 

@@ -190,12 +190,14 @@ def test_refuses_states_that_are_not_as_they_say() -> None:
         state(initial=np.zeros(HELD.shape, np.int16))
 
 
-def test_random_networks_with_states_differ_from_step_to_step() -> None:
+@pytest.mark.parametrize("inputs", [1, 2])
+def test_random_networks_with_states_differ_from_step_to_step(inputs: int) -> None:
     rng = np.random.default_rng(3)
     config: AcceleratorConfig = TINY.default
     changes = 0
     for index in range(12):
-        drawn = stateful_graph(config, rng, f"g{index}", 1 + index // 6)
+        drawn = stateful_graph(config, rng, f"g{index}", inputs)
+        assert len(drawn.inputs) == inputs
         x = rng.integers(-128, 128, (1, *drawn.image_shape)).astype(np.int8)
         values = golden.run(drawn, np.concatenate([x, x]))
         changes += any(not np.array_equal(*values[name]) for name in drawn.outputs)
