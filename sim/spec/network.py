@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from sim.spec.activation_table import ActivationTable
 from sim.spec.concatenation import Concatenation, PixelPlace, require_parts
 from sim.spec.inputs import image_shape, require_inputs
-from sim.spec.state import State, require_next
+from sim.spec.state import State
+from sim.spec.state_rules import check_mosaics, check_states
 from sim.spec.tensors import (
     CHANNELS,
     EXTENT,
@@ -260,7 +261,7 @@ class Network:
                     left.remove(joint)
         self._check_concatenations(known, factors)
         self._check_outputs()
-        self._check_states()
+        check_states(self)
         values = sum(math.prod(tensor.shape) for tensor in known.values())
         if values > NETWORK_VALUES_LIMIT:
             rule = f"must have at most {NETWORK_VALUES_LIMIT} values in all"
@@ -358,7 +359,7 @@ class Network:
         if not self.concatenations:
             return
         segments = self.segments
-        self._check_mosaics(segments)
+        check_mosaics(self, segments)
         for layer in self.layers:
             if layer.kind in PRODUCT_KINDS and len(segments[layer.inputs[0]]) > 1:
                 rule = f"must not read concatenated parts, as {layer.inputs[0]!r} has"
@@ -371,25 +372,6 @@ class Network:
                         f"operands of {layer.name!r} {rule}, not of {a} and {b} channels"
                     )
 
-    def _check_mosaics(self, segments: dict[str, tuple[int, ...]]) -> None:
-        """Raise where a mosaic's parts are not made by layers for it alone, one after the other."""
-        order = {layer.name: place for place, layer in enumerate(self.layers)}
-        read = {name for layer in self.layers for name in layer.inputs} | set(self.outputs)
-        for joint in self.concatenations:
-            if not joint.pixels:
-                continue
-            places = [order.get(part, -1) for part in joint.parts]
-            if min(places) < 0 or places != sorted(places):
-                rule = "must be made by layers in their order"
-                raise ValueError(f"parts of concatenation {joint.name!r} {rule}")
-            for part in joint.parts:
-                what = f"part {part!r} of concatenation {joint.name!r}"
-                if part in read:
-                    raise ValueError(f"{what} must be read by nothing else")
-                if segments[part] != segments[joint.name]:
-                    rule = f"must consist of {segments[joint.name]} channels"
-                    raise ValueError(f"{what} {rule}, not {segments[part]}")
-
     def _check_outputs(self) -> None:
         """Name the last layer's output where none is named; raise where names are wrong."""
         if not self.outputs:
@@ -401,33 +383,6 @@ class Network:
                 raise ValueError(f"output {name!r} of network {self.name!r} must be made by layers")
             if name in self.outputs[:place]:
                 raise ValueError(f"output {name!r} of network {self.name!r} must be given once")
-
-    def _check_states(self) -> None:
-        """Raise where a state's next value is not a layer's own, or the state is read when it is stored."""
-        if not self.states:
-            return
-        order = {layer.name: place for place, layer in enumerate(self.layers)}
-        within = {part for joint in self.concatenations for part in joint.parts}
-        segments, taken = self.segments, set[str]()
-        for state in self.states:
-            what = f"next of state {state.name!r}"
-            if state.next not in order:
-                raise ValueError(f"{what} must be made by a layer, not {state.next!r}")
-            made = self.layers[order[state.next]]
-            if made.kind is LayerKind.FACTORS or state.next in {*within, *self.outputs, *taken}:
-                rule = "must be no output, no part, no factors and no other state's"
-                raise ValueError(f"{what} {rule}, not {state.next!r}")
-            taken.add(state.next)
-            require_next(state, made.output, segments[state.next])
-            for layer in self.layers[order[state.next] :]:
-                if state.name in layer.inputs:
-                    rule = f"must come before {state.next!r}, which is stored over it"
-                    raise ValueError(f"layer {layer.name!r} reads state {state.name!r}: it {rule}")
-        if not self.further_inputs and self.layers[0].inputs[0] != self.input.name:
-            first = self.layers[0]
-            raise ValueError(
-                f"first layer {first.name!r} must read the input, not {first.inputs[0]!r}"
-            )
 
 
 def _operations(layer: Layer) -> int:
