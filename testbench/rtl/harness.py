@@ -57,13 +57,13 @@ __all__ = [
 HEADERS = (
     "axi_memory.h",
     "axi_report.h",
-    "design.h",
     "dram.h",
     "dram_banks.h",
     "interconnect.h",
     "job.h",
     "memory_ports.h",
 )
+DESIGN_HEADER = "design.h"
 EXIT_HANG = 3
 EXIT_PROTOCOL = 4
 """Exit statuses of the executable for what the RTL did; others are faults around it."""
@@ -249,7 +249,7 @@ def build(
     block = names.pe if _is_large(config, chosen, waves) else None
     harness = _harness_text(config)
     main = _design_text(config, waves, chosen, block, coverage is not None)
-    headers = {name: template_text(name) for name in HEADERS}
+    headers = {name: template_text(name) for name in (*HEADERS, DESIGN_HEADER)}
     recipe = (*BUILD_RECIPE, toolchain_version(), chosen, block or "flat", str(optimize))
     key = content_key(verilog, main, harness, *headers.values(), *recipe)
 
@@ -261,7 +261,7 @@ def build(
             pe=names.pe,
             verilog=verilog,
             main=main,
-            headers={"design.h": headers["design.h"]},
+            headers={DESIGN_HEADER: headers[DESIGN_HEADER]},
             view=chosen,
             waves=waves,
             block=block,
