@@ -27,7 +27,10 @@ from sim.spec.spaces import EDGE, NAHAS, SPACE_NAMES, TINY
 BENCHMARKS = ROOT / "benchmarks"
 KINDS = ("tutorials", "howto", "reference", "explanation")
 PAGES = [
-    *(ROOT / name for name in ("README.md", "docs/index.md", "examples/README.md")),
+    *(
+        ROOT / name
+        for name in ("README.md", "docs/index.md", "examples/README.md", "benchmarks/speed.md")
+    ),
     *(page for kind in KINDS for page in sorted((ROOT / "docs" / kind).glob("*.md"))),
 ]
 

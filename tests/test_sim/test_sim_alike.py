@@ -1,5 +1,6 @@
 """Accelerators that are alike: figures of grids are those of separate calls, and plans are shared."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -60,13 +61,13 @@ def test_a_grid_has_the_figures_of_separate_calls(images: int) -> None:
 def test_alike_accelerators_are_mapped_and_timed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = {"plan_network": 0, "time_schedule": 0}
     for name in asked:
-        own = getattr(sim.alike, name)
+        own: Callable[..., Any] = getattr(sim.alike, name)
 
         def counted(
-            *arguments: object, name: str = name, own: object = own, **more: object
-        ) -> object:
+            *arguments: Any, name: str = name, own: Callable[..., Any] = own, **more: Any
+        ) -> Any:
             asked[name] += 1
-            return own(*arguments, **more)  # type: ignore[operator]
+            return own(*arguments, **more)
 
         monkeypatch.setattr(sim.alike, name, counted)
     # a store that holds all, and register files that need no split
