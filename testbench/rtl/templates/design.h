@@ -54,7 +54,7 @@ class Design {
     DesignOutputs out = {};
 
     void settle(); // the clock is low, and `out` becomes what the signals of this cycle are
-    void rise();
+    void rise(); // the clock is high, and `out.irq` becomes what it is behind the edge
 
     // Of builds with coverage: what power-up and reset toggled, and all until the end.
     void write_power_up(const std::string& directory);
