@@ -157,9 +157,10 @@ PROGRAM_KEYS = (
     ),
     ("descriptors", "number of descriptors of a run"),
     ("input", "place and layout of the first image's input"),
-    ("output", "place and layout of the first image's first output"),
     ("inputs", "the same for every input, by name"),
+    ("output", "place and layout of the first image's first output"),
     ("outputs", "the same for every output, by name"),
+    ("states", "the same for every state, by name; only of networks that have states"),
 )
 """Fields of ``program.json``."""
 
