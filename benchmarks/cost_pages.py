@@ -6,7 +6,7 @@ from typing import Any
 
 from hwgen.synthesis.cacti import TRANSISTORS
 from page_tables import table_lines
-from sim.cost.area import MACRO_EXTRA_ROWS, SINGLE_PORT_BIT_UM2, SRAM_BIT_UM2
+from sim.cost.area_proxy import MACRO_EXTRA_ROWS, SINGLE_PORT_BIT_UM2, SRAM_BIT_UM2
 from sim.cost.external_interface import SPACE_INTERFACES, ExternalInterface, interface_price
 from sim.cost.memory_macros import memory_macros
 from sim.cost.sram import MACRO_BITS, MACRO_ROWS, highest_mhz, macro, memory_cells

@@ -42,6 +42,22 @@ np.savez("x.npz", x=images)
 """
 """Program that makes a model of each format that is imported."""
 
+ACCURACIES = """
+import pickle
+import sys
+from pathlib import Path
+from types import ModuleType
+
+module = ModuleType("analognasbench.data")
+module.Architecture = type("Architecture", (), {"__module__": module.__name__})
+sys.modules |= {"analognasbench": ModuleType("analognasbench"), module.__name__: module}
+cell = module.Architecture()
+vars(cell).update(baseline_accuracy=90.0, ptq_accuracy=89.0, qat_accuracy=89.5)
+Path("cells.anb").write_bytes(pickle.dumps({(2, 1, 1, 1, 0, 1): cell}))
+Path("few.toml").write_text("[hardware]\\nfixed = true\\n")
+"""
+"""Program that makes a file of accuracies with one cell, and a space with one accelerator."""
+
 CLUSTER = """
 from pathlib import Path
 
@@ -74,6 +90,7 @@ COMMANDS = (
     "validate --random 2 --max-macs 64",
     "calibrate --out calibration.json",
     "enumerate net --out net.parquet",
+    "joint cells.anb --space few.toml --out joined",
     "init experiment.toml --schema",
     "compare net --strategies random,tpe+polish --seeds 1 --budget 20 --out compared",
     "search small.toml --out searched",
@@ -141,6 +158,7 @@ def _try_commands(folder: Path, programs: Path) -> None:
     runpy.run_path(str(ROOT / "examples" / "handwritten" / "make_weights.py"))["main"](folder)
     (folder / "small.toml").write_text(SPEC)
     _run(folder, python, "-c", MODELS)
+    _run(folder, python, "-c", ACCURACIES)
     _run(folder, cosilico, "--version")
     for arguments in COMMANDS:
         _run(folder, cosilico, *arguments.split())

@@ -1,17 +1,14 @@
 """Delays of an accelerator's modules, by the names that all accelerators share."""
 
-import re
 from collections.abc import Sequence
 
-from hwgen.module_names import PREFIX
+from hwgen.module_names import PREFIX, module_kind
 from hwgen.synthesis.report import TimingReport
 from hwgen.synthesis.sources import ModuleSource
 
 __all__ = ["module_delays", "sources_below"]
 
 _TOP = "top"
-_SIZE = re.compile(r"_\d+x\d+$")
-"""Size in the name of a FIFO or a memory."""
 
 
 def module_delays(report: TimingReport) -> dict[str, float]:
@@ -21,7 +18,7 @@ def module_delays(report: TimingReport) -> dict[str, float]:
     """
     delays: dict[str, float] = {}
     for row in report.rows:
-        name = _SIZE.sub("", row.module.removeprefix(PREFIX))
+        name = module_kind(row.module)
         if row.within or name == _TOP:
             delays[name] = max(delays.get(name, 0.0), row.path.delay_ns)
     return dict(sorted(delays.items()))

@@ -33,7 +33,9 @@ from cost_pages import (
     other_macros,
     proxy_memories,
 )
+from import_pages import model_collections
 from page_tables import table_lines
+from scaling_pages import campaign, cluster_overhead
 from search_pages import (
     amortized,
     certified,
@@ -43,6 +45,7 @@ from search_pages import (
     learned_costs,
     regret,
 )
+from speed_pages import speed
 from trade_pages import edge_limits, edge_optima, edge_trade, edge_utilization, tiny_limits
 
 ROOT = Path(__file__).parent.parent
@@ -455,6 +458,7 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         validation,
         random_memories,
         imported_models,
+        model_collections,
         census,
         optima,
         gains,
@@ -468,6 +472,8 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         dram_parameters,
         dram_judge,
         engines,
+        cluster_overhead,
+        campaign,
         macro_cells,
         other_macros,
         interpolation,
@@ -490,6 +496,7 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         edge_optima,
         edge_trade,
         edge_utilization,
+        speed,
     )
 }
 """Blocks that a page can ask for: name to function of a results file's content."""

@@ -38,7 +38,7 @@ def measure(design: Design, config: AcceleratorConfig, folder: Path) -> str:
     built = harness.build(config, build_root=folder)
     build_s = time.perf_counter() - start
     program = compile_design(Design(network=network, accelerator=config))
-    shape = (IMAGES, *network.input.shape)
+    shape = (IMAGES, *network.image_shape)
     inputs = np.random.default_rng(0).integers(-128, 128, shape).astype(np.int8)
     result = built.run(program, inputs)
     return f"built in {build_s:.1f} s, {result.cycles_per_s / 1e3:,.0f} k cycles/s"

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cosilico.api.prediction import PredictedRun, predict
     from cosilico.api.search import SearchedDesign, search, search_accelerator
     from cosilico.api.simulation import SimulatedRun, simulate
+    from cosilico.api.systems import SimulatedSystem, soc
     from cosilico.api.table import Table
     from sim.importers.folder import ImportedNetwork
     from sim.realizability import Violation
@@ -50,6 +51,7 @@ __all__ = [
     "PredictedRun",
     "SearchedDesign",
     "SimulatedRun",
+    "SimulatedSystem",
     "Table",
     "View",
     "Violation",
@@ -69,6 +71,7 @@ __all__ = [
     "search",
     "search_accelerator",
     "simulate",
+    "soc",
 ]
 
 __version__ = "0.1.0"
@@ -84,6 +87,7 @@ _PLACES = {
     "cosilico.api.prediction": ("PredictedRun", "predict"),
     "cosilico.api.search": ("SearchedDesign", "search", "search_accelerator"),
     "cosilico.api.simulation": ("SimulatedRun", "simulate"),
+    "cosilico.api.systems": ("SimulatedSystem", "soc"),
     "cosilico.api.table": ("Table",),
     "sim.importers.folder": ("ImportedNetwork",),
     "sim.realizability": ("Violation",),

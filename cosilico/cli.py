@@ -16,6 +16,7 @@ from cosilico.commands.enumerate_space import enumerate_space
 from cosilico.commands.generate import generate
 from cosilico.commands.import_model import import_model
 from cosilico.commands.init import init
+from cosilico.commands.joint import joint
 from cosilico.commands.predict import predict
 from cosilico.commands.report import report
 from cosilico.commands.run import run
@@ -71,6 +72,7 @@ app.command()(simulate)
 app.command()(validate)
 app.command()(calibrate)
 app.command(name="enumerate")(enumerate_space)
+app.command()(joint)
 app.command()(compare)
 app.command()(report)
 app.command()(cache)

@@ -15,7 +15,7 @@ from cosilico.progress import Report
 from sim.spec.errors import CosilicoError
 from testbench.validation.journal import Journal
 
-__all__ = ["cluster_pool", "run_on_cluster"]
+__all__ = ["cluster_pool", "require_cluster", "run_on_cluster"]
 
 _CONNECT_S = 10
 """Seconds in which the scheduler has to answer."""
@@ -118,6 +118,12 @@ def cluster_pool(scheduler: str, step: str) -> Iterator[tuple[_Pool, int]]:
     """
     with _client(scheduler, step, "by the same command") as client:
         yield _Pool(client), len(client.scheduler_info()["workers"])
+
+
+def require_cluster(scheduler: str) -> None:
+    """Raise as :func:`cluster_pool` unless a cluster answers: before hours of work that it is needed for."""
+    with cluster_pool(scheduler, "calls"):
+        pass
 
 
 @contextmanager

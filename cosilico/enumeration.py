@@ -23,7 +23,7 @@ from cosilico.enumeration_parts import (
 )
 from cosilico.evaluation import evaluate_chunks
 from cosilico.folder import Contents, check_file, passing_folder
-from cosilico.gateware import current_calibration
+from cosilico.gateware import current_calibration, current_silicon_fits
 from cosilico.inputs import network_files
 from cosilico.networks import network_argument
 from cosilico.progress import Report, progress_bar
@@ -67,16 +67,22 @@ def enumerate_network(
     jobs: int = 1,
     memory: MemorySystem = DETERMINISTIC,
     images: int = 1,
+    scheduler: str | None = None,
 ) -> CostTable:
-    """Evaluate a network on every accelerator of a space, or on any others, in ``jobs`` processes.
+    """Evaluate a network on every accelerator of a space, or on any others, in ``jobs`` processes or on a cluster.
 
-    The costs are those of a program of so many ``images``.
+    The costs are those of a program of so many ``images``. Accelerators of a space have to fit its FPGA.
     """
     configs = tuple(space)
+    fpga = space.fpga if isinstance(space, HardwareSpace) else None
+    if fpga is not None:
+        current_silicon_fits()
     chunks = []
     report("accelerators", 0, len(configs))
     done = 0
-    for chunk in evaluate_chunks(network, configs, jobs, memory=memory, images=images):
+    for chunk in evaluate_chunks(
+        network, configs, jobs, memory=memory, images=images, fpga=fpga, scheduler=scheduler
+    ):
         chunks.append(chunk)
         done += len(chunk)
         report("accelerators", done, len(configs))

@@ -1,10 +1,13 @@
 """A network on many accelerators, in this process or in several."""
 
 from collections.abc import Iterator, Sequence
+from typing import TypeAlias
 
+from cosilico.cluster import cluster_pool
 from sim.cost.costs import evaluate_many
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.fpga_devices import FpgaBudget
 from sim.spec.memories import DETERMINISTIC, MemorySystem
 from sim.spec.network import Network
 from testbench.validation.workers import worker_pool
@@ -14,8 +17,8 @@ __all__ = ["evaluate_chunks"]
 CHUNK = 480
 """Accelerators evaluated between two movements of the progress bar."""
 
-_in_worker: list[tuple[Network, MemorySystem, int]] = []
-"""Network, memory and images of a worker process, given once and not with every chunk."""
+_in_worker: list[tuple[Network, MemorySystem, int, FpgaBudget | None]] = []
+"""Network, memory, images and FPGA of a worker process, given once and not with every chunk."""
 
 
 def evaluate_chunks(
@@ -25,6 +28,8 @@ def evaluate_chunks(
     *,
     memory: MemorySystem = DETERMINISTIC,
     images: int = 1,
+    fpga: FpgaBudget | None = None,
+    scheduler: str | None = None,
 ) -> Iterator[CostTable]:
     """Evaluate all accelerators, in their order, chunk by chunk.
 
@@ -38,26 +43,49 @@ def evaluate_chunks(
         What lies behind the ports.
     images : int
         Images of a program.
+    fpga : FpgaBudget, optional
+        FPGA that accelerators have to fit.
+    scheduler : str, optional
+        Address of the Dask scheduler whose workers are to evaluate the chunks, in place of processes.
     """
     chunks = [configs[start : start + CHUNK] for start in range(0, len(configs), CHUNK)]
+    if scheduler is not None:
+        with cluster_pool(scheduler, "chunks") as (pool, _):
+            kept = pool.submit(_kept, (network, memory, images, fpga))
+            for future in [pool.submit(_evaluate_kept, kept, chunk) for chunk in chunks]:
+                yield future.result()
+        return
     if jobs == 1:
         for chunk in chunks:
-            yield evaluate_many(chunk, network, memory=memory, images=images)
+            yield evaluate_many(chunk, network, memory=memory, images=images, fpga=fpga)
         return
     # The first chunk is evaluated here: where the model's kernels are not compiled yet, that is done
     # once, and every worker loads them.
     for chunk in chunks[:1]:
-        yield evaluate_many(chunk, network, memory=memory, images=images)
+        yield evaluate_many(chunk, network, memory=memory, images=images, fpga=fpga)
     if len(chunks) < 2:
         return
-    with worker_pool(min(jobs, len(chunks) - 1), _keep, (network, memory, images)) as workers:
+    with worker_pool(min(jobs, len(chunks) - 1), _keep, (network, memory, images, fpga)) as workers:
         yield from workers.map(_evaluate_in_worker, chunks[1:])
 
 
-def _keep(network: Network, memory: MemorySystem, images: int) -> None:
-    _in_worker.append((network, memory, images))
+def _keep(network: Network, memory: MemorySystem, images: int, fpga: FpgaBudget | None) -> None:
+    _in_worker.append((network, memory, images, fpga))
+
+
+_Work: TypeAlias = tuple[Network, MemorySystem, int, FpgaBudget | None]
+
+
+def _kept(work: _Work) -> _Work:
+    return work
+
+
+def _evaluate_kept(work: _Work, configs: Sequence[AcceleratorConfig]) -> CostTable:
+    """Evaluate a chunk in a worker of a cluster, to which the network comes once."""
+    network, memory, images, fpga = work
+    return evaluate_many(configs, network, memory=memory, images=images, fpga=fpga)
 
 
 def _evaluate_in_worker(configs: Sequence[AcceleratorConfig]) -> CostTable:
-    network, memory, images = _in_worker[0]
-    return evaluate_many(configs, network, memory=memory, images=images)
+    network, memory, images, fpga = _in_worker[0]
+    return evaluate_many(configs, network, memory=memory, images=images, fpga=fpga)

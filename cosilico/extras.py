@@ -36,6 +36,7 @@ EXTRAS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         },
         "cluster": {"distributed": "distributed"},
         "report": {"jinja2": "jinja2", "matplotlib": "matplotlib", "pyarrow": "pyarrow"},
+        "nas-bench": {"analognasbench": "analog-nasbench"},
     }
 )
 """Top-level modules of each extra, with the package that brings them; as in ``pyproject.toml``."""

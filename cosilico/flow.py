@@ -11,6 +11,7 @@ import numpy as np
 from cosilico import __version__
 from cosilico.accelerators import named_space
 from cosilico.cache import StageCache, digest, document_digest, source_digest
+from cosilico.cluster import require_cluster
 from cosilico.enumeration import census, enumerate_network
 from cosilico.gateware import current_calibration
 from cosilico.generation import generate_design
@@ -63,9 +64,17 @@ _NETLIST_MACS = 1024
 
 
 def run_flow(
-    experiment_path: Path, out: Path, *, resume: bool = False, force: bool = False, seed: int
+    experiment_path: Path,
+    out: Path,
+    *,
+    resume: bool = False,
+    force: bool = False,
+    seed: int,
+    scheduler: str | None = None,
 ) -> dict[str, Any]:
     """Run all stages and return the content of ``results.json``.
+
+    With a ``scheduler``, the workers of that Dask cluster evaluate the final network on the whole space.
 
     A run that was killed at any instant and resumed ends with the same design as a run that was not.
 
@@ -73,13 +82,15 @@ def run_flow(
     ------
     CosilicoError
         If the experiment is wrong, the calibration is stale, or ``out`` is not a folder for it
-        (see :func:`cosilico.folder.open_folder`).
+        (see :func:`cosilico.folder.open_folder`), or no cluster answers.
     """
     subject = ExperimentSubject(experiment_path, seed)
+    if scheduler is not None:
+        require_cluster(scheduler)
     calibration = current_calibration()
     command = f"cosilico run {experiment_path.name} --out {out.name} --seed {seed}"
     with open_run(out, subject.identity(), subject.files, resume=resume, force=force):
-        return _run(subject, out, calibration, command, resume=resume)
+        return _run(subject, out, calibration, command, resume=resume, scheduler=scheduler)
 
 
 def run_network_flow(
@@ -92,6 +103,7 @@ def run_network_flow(
     seed: int,
     settings: StrategySettings | None = None,
     memory: FixedLatency = DETERMINISTIC,
+    scheduler: str | None = None,
 ) -> dict[str, Any]:
     """Run all stages with a network that is given: only its accelerator is searched.
 
@@ -100,6 +112,8 @@ def run_network_flow(
     """
     space = named_space(space_name)
     subject = NetworkSubject(network, space, seed, settings=settings, memory=memory)
+    if scheduler is not None:
+        require_cluster(scheduler)
     calibration = current_calibration()
     command = (
         f"cosilico run --network {Path(network).name} --space {Path(space_name).name} "
@@ -108,15 +122,21 @@ def run_network_flow(
         + f"--out {out.name} --seed {seed}"
     )
     with open_run(out, subject.identity(), subject.files, resume=resume, force=force):
-        return _run(subject, out, calibration, command, resume=resume)
+        return _run(subject, out, calibration, command, resume=resume, scheduler=scheduler)
 
 
 def _run(
-    subject: Subject, out: Path, calibration: Calibration, command: str, *, resume: bool
+    subject: Subject,
+    out: Path,
+    calibration: Calibration,
+    command: str,
+    *,
+    resume: bool,
+    scheduler: str | None,
 ) -> dict[str, Any]:
     write_provenance(out / PROVENANCE_FILE, command, subject.identity())
     with progress_bar() as report:
-        flow = _Flow(subject, out, calibration, report)
+        flow = _Flow(subject, out, calibration, report, scheduler)
         with ThreadPoolExecutor(max_workers=1) as background:
             # The search computes on one core; the other compiles simulations meanwhile.
             remeasured = background.submit(flow.remeasure)
@@ -141,9 +161,10 @@ class _Flow:
         out: Path,
         calibration: Calibration,
         report: Report,
+        scheduler: str | None = None,
     ) -> None:
         self.subject, self.out = subject, out
-        self.calibration, self.report = calibration, report
+        self.calibration, self.report, self.scheduler = calibration, report, scheduler
         self.space = subject.hardware
         self.cache = StageCache(out / STAGES)
         self.sources = source_digest("sim", "hwgen", "testbench")
@@ -311,7 +332,12 @@ class _Flow:
         report = within("enumerate", self.report)
         tables = [
             enumerate_network(
-                network, self.space, report, memory=self.subject.memory, images=workload.batch
+                network,
+                self.space,
+                report,
+                memory=self.subject.memory,
+                images=workload.batch,
+                scheduler=self.scheduler,
             )
             for network in networks
         ]

@@ -35,7 +35,12 @@ from testbench.faults.changed_files import (
     changed_document,
     changed_json,
 )
-from testbench.judges.interpreters import UnjudgedError, judge_onnx, judge_tflite, random_inputs
+from testbench.judges.interpreters import (
+    UnjudgedError,
+    judge_onnx,
+    judge_tflite,
+    random_model_inputs,
+)
 
 __all__ = ["FORMATS", "Files", "Format"]
 
@@ -216,7 +221,7 @@ def _network_files() -> Files:
 
 
 def _use_imported(files: Files, imported: ImportedNetwork) -> str:
-    x = random_inputs(imported.host.input, 1)
+    x = random_model_inputs(imported.host, 1)
     values = golden.run(imported.network, imported.host.prepare(x))
     imported.host.all_outputs({name: values[name] for name in imported.network.outputs})
     return ""

@@ -16,9 +16,7 @@ from sim.plan import Mapped
 from sim.realizability import map_realizable, require
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
-from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
-from sim.spec.network import Network
 from testbench.standalone.cocotb_folder import write_cocotb_folder
 from testbench.standalone.file_names import StandaloneTestbench
 from testbench.standalone.package import write_package
@@ -31,7 +29,6 @@ __all__ = [
     "generate_accelerator",
     "generate_design",
     "generate_package",
-    "require_single_output",
 ]
 
 
@@ -171,30 +168,10 @@ def generate_package(design: Design, batch: int, options: VerilogOptions) -> Pac
     ------
     NotRealizableError
         If the accelerator cannot be built or cannot run the network.
-    CosilicoError
-        If the network has several outputs or concatenations, of which driver and memory map know nothing.
     """
-    require_single_output(design.network, "a package")
     mapped = map_realizable(design.accelerator, design.network, batch)
     verilog = generate_accelerator(design.accelerator, options).verilog
     identity = PackageIdentity(
         config=design.accelerator, verilog=verilog, version=__version__, traces=options.trace
     )
     return PackageGeneration(identity=identity, mapped=mapped)
-
-
-def require_single_output(network: Network, subject: str) -> None:
-    """Raise :class:`CosilicoError` for a network of which the driver knows nothing.
-
-    Parameters
-    ----------
-    network : Network
-    subject : str
-        What has the driver, as "a package".
-    """
-    if len(network.outputs) > 1:
-        rule = f"network {network.name!r} must have a single output for {subject}"
-        raise CosilicoError(f"{rule}, not {len(network.outputs)}")
-    if network.concatenations:
-        rule = f"network {network.name!r} must have no concatenation for {subject}"
-        raise CosilicoError(f"{rule}, not {network.concatenations[0].name!r}")

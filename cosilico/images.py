@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
+from sim.spec.inputs import join
 from sim.spec.network import Network
 from sim.spec.npz import npz_bytes
 from sim.spec.npz import read_arrays as load_arrays
@@ -99,13 +100,28 @@ def load_images(path: Path, network: Network) -> ImageSet:
         If the file is missing, damaged or does not fit the network.
     """
     arrays = read_arrays(path)
-    x = arrays["x"]
-    if x.dtype != np.int8 or x.ndim != 4 or x.shape[1:] != network.input.shape or not len(x):
+    x = _inputs(path, arrays, network)
+    if x.dtype != np.int8 or x.shape[1:] != network.image_shape or not len(x):
         raise CosilicoError(
-            f"x of {path} must be int8 of shape (N, {', '.join(map(str, network.input.shape))}), "
+            f"x of {path} must be int8 of shape (N, {', '.join(map(str, network.image_shape))}), "
             f"not {x.dtype} of shape {x.shape}"
         )
     return ImageSet(x, labels(path, arrays, len(x)))
+
+
+def _inputs(path: Path, arrays: dict[str, NDArray[Any]], network: Network) -> NDArray[Any]:
+    """Images of a file: ``x``, or where that is the first of several inputs, ``x.1`` and so on for the others."""
+    if not network.further_inputs or "x.1" not in arrays:
+        return arrays["x"]
+    names = ["x", *(f"x.{place}" for place in range(1, len(network.inputs)))]
+    for name in names:
+        if name not in arrays:
+            raise CosilicoError(f"image file {path} must hold array {name!r}")
+    given = {spec.name: arrays[name] for spec, name in zip(network.inputs, names, strict=True)}
+    try:
+        return join(network.inputs, given)
+    except ValueError as error:
+        raise CosilicoError(f"image file {path}: {error}") from None
 
 
 def random_images(network: Network, count: int | None = None) -> ImageSet:
@@ -120,7 +136,7 @@ def random_images(network: Network, count: int | None = None) -> ImageSet:
     if count is None:
         count = max(1, min(RANDOM_IMAGES, MAX_RANDOM_VALUES // values))
     _require(count, values, MAX_RANDOM_VALUES)
-    shape = (count, *network.input.shape)
+    shape = (count, *network.image_shape)
     return ImageSet(np.random.default_rng(0).integers(-128, 128, shape).astype(np.int8))
 
 

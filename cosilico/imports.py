@@ -154,8 +154,8 @@ def imported_images(
 ) -> ImageSet:
     """Inputs for an imported network, prepared by the host's steps.
 
-    Those given, else ``test.npz`` in the folder, both in the model's own type and layout; else
-    random int8 images for the accelerator.
+    Those given, else ``test.npz`` in the folder, both in the model's own type and layout, with ``x.1`` and so on for inputs
+    behind the first; else random int8 images for the accelerator.
 
     Raises
     ------
@@ -166,11 +166,20 @@ def imported_images(
     if input_file is None and not path.exists():
         return random_images(imported.network, count)
     arrays = read_arrays(path)
+    given = [_input_array(path, arrays, place) for place in range(len(imported.host.starts))]
     try:
-        x = imported.host.prepare(arrays["x"])
+        x = imported.host.prepare(given)
     except CosilicoError as error:
         raise CosilicoError(f"image file {path}: {error}") from None
     return ImageSet(x, labels(path, arrays, len(x))).first(count)
+
+
+def _input_array(path: Path, arrays: dict[str, NDArray[Any]], place: int) -> NDArray[Any]:
+    """Array of an input of a model: ``x`` of the first, ``x.1`` and so on of others."""
+    name = f"x.{place}" if place else "x"
+    if name not in arrays:
+        raise CosilicoError(f"image file {path} must hold array {name!r}")
+    return arrays[name]
 
 
 def save_outputs(path: Path, imported: ImportedNetwork, result: "SimulationResult") -> None:
@@ -212,6 +221,11 @@ def _summary(imported: ImportedNetwork) -> str:
         ", ".join(type(step).__name__.lower() for step in part) or "nothing"
         for part in (host.before, host.after)
     ]
+    begins = [
+        f"\ninput {start.input.dtype} {start.input.shape}; the host computes "
+        f"{', '.join(type(step).__name__.lower() for step in start.before) or 'nothing'} before"
+        for start in host.further_inputs
+    ]
     further = [
         f"\noutput {end.output.dtype} {end.output.shape}; the host computes "
         f"{', '.join(type(step).__name__.lower() for step in end.after) or 'nothing'} after"
@@ -227,5 +241,5 @@ def _summary(imported: ImportedNetwork) -> str:
         f"{len(network.layers)} layers, {network.macs:,} MACs, {weights:,} weights\n"
         f"input {host.input.dtype} {host.input.shape}, output {host.output.dtype} "
         f"{host.output.shape}; the host computes {steps[0]} before and {steps[1]} after"
-        f"{''.join(further)}{needs}"
+        f"{''.join(begins)}{''.join(further)}{needs}"
     )

@@ -85,8 +85,9 @@ def load_network(path: Path) -> Network:
 def _zeros(record: NetworkRecord) -> dict[str, NDArray[Any]]:
     """Arrays of the right shapes; where the layers do not fit, the network says so."""
     shapes: dict[str, tuple[int, ...]] = {}
-    channels = {record.input.name: record.input.channels}
+    channels = {source.name: source.channels for source in (record.input, *record.further_inputs)}
     channels |= {joint.name: joint.output.channels for joint in record.concatenations}
+    channels |= {state.name: state.output.channels for state in record.states}
     for layer in record.layers:
         name, kind = layer.name, LayerKind(layer.kind)
         outputs = channels[name] = layer.output.channels

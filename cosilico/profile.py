@@ -300,6 +300,7 @@ def _layers(mapped: Mapped, prediction: Prediction, timeline: Timeline) -> Itera
 
 def _energy_pj(config: AcceleratorConfig, layer: LayerPrediction, images: int) -> float:
     activity = Activity(
+        total_cycles=layer.cycles,
         execute_busy=layer.execute_busy,
         read_bytes=layer.read_bytes,
         write_bytes=layer.write_bytes,

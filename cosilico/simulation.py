@@ -142,6 +142,9 @@ def simulate_argument(
         if photograph is not None:
             raise CosilicoError("an imported network must be given --input, not --image")
         image_set = imported_images(imported, folder, input_file, images)
+    elif photograph is not None and design.network.further_inputs:
+        count = len(design.network.inputs)
+        raise CosilicoError(f"--image must be for a network of one input, not of {count}")
     elif photograph is not None:
         pixels = load_photograph(photograph)
         image_set = ImageSet(photograph_input(pixels, design.network.input)).first(images)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cosilico.cache import digest, document_digest
+from cosilico.gateware import current_silicon_fits
 from cosilico.images import ImageSet, images_for, save_arrays
 from cosilico.imports import imported_images, is_imported, load_imported
 from cosilico.inputs import network_files
@@ -70,6 +71,8 @@ class ExperimentSubject:
         self.seed = seed
         self.name: str = self.experiment.name
         self.hardware = self.experiment.hardware.hardware_space()
+        if self.hardware.fpga is not None:
+            current_silicon_fits()
         self.objective = self.experiment.objective.objective(self.hardware)
         self.memory: FixedLatency = self.experiment.memory
         settings, folder = self.experiment.workload, path.parent
@@ -81,7 +84,12 @@ class ExperimentSubject:
             ],
             runs=settings.runs,
             batch=settings.batch,
-            costs=partial(evaluate_many, memory=self.memory, images=settings.batch),
+            costs=partial(
+                evaluate_many,
+                memory=self.memory,
+                images=settings.batch,
+                fpga=self.hardware.fpga,
+            ),
         )
         others = (file for text in self._networks for file in network_files(text))
         self.files: tuple[Path, ...] = (path, *self.experiment.task.files, *others)
@@ -133,11 +141,13 @@ class NetworkSubject:
         self.network: Network = network_argument(network, seed)
         self.images = _images(network, self.network)
         self.hardware, self.seed = hardware, seed
+        if hardware.fpga is not None:
+            current_silicon_fits()
         self.name: str = self.network.name
         self.settings = settings or HardwareSettings()
         self.objective = Objective(metric=self.settings.metric, area_budget=area_budget(hardware))
         self.memory: FixedLatency = memory
-        self.workload = Workload(costs=partial(evaluate_many, memory=memory))
+        self.workload = Workload(costs=partial(evaluate_many, memory=memory, fpga=hardware.fpga))
         self.files: tuple[Path, ...] = network_files(network)
 
     def identity(self) -> dict[str, str]:

@@ -5,10 +5,24 @@ from dataclasses import dataclass
 
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["PREFIX", "ModuleNames", "check_prefix"]
+__all__ = ["PREFIX", "ModuleNames", "check_prefix", "module_kind", "module_size"]
 
 PREFIX = "cosilico_"
 """Beginning of all names, unless a user asks for another."""
+
+_SIZE = re.compile(r"_(\d+x\d+)$")
+"""Size in the name of a FIFO or a memory."""
+
+
+def module_kind(name: str) -> str:
+    """Kind of a module: its name without prefix and size. The fingerprint must be off already."""
+    return _SIZE.sub("", name.removeprefix(PREFIX))
+
+
+def module_size(name: str) -> str:
+    """Size in a module's name, as ``512x8``; empty if it has none."""
+    match = _SIZE.search(name)
+    return "" if match is None else match[1]
 
 
 def check_prefix(prefix: str) -> str:

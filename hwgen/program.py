@@ -1,7 +1,7 @@
 """The compiler's last step: a design's schedule as descriptors and a memory image."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -79,6 +79,8 @@ class Program:
         In program order.
     probes : tuple of Probe
         One per image and layer, or per chunk of a layer that runs tile by tile, in EXECUTE order.
+    states : mapping of str to TensorPlacement
+        What a run finds as the run before has left it, by the states' names; the image has the values of the first run.
     """
 
     image: bytes
@@ -89,10 +91,11 @@ class Program:
     outputs: TensorRegion
     descriptors: tuple[tuple[int, int], ...]
     probes: tuple[Probe, ...]
+    states: Mapping[str, TensorPlacement] = field(default_factory=dict)
 
     @property
     def input(self) -> TensorPlacement:
-        """The place of image 0's input."""
+        """The place of image 0's first input, the only one of most programs."""
         return self.inputs.first
 
     @property
@@ -162,6 +165,10 @@ def compile_mapped(mapped: Mapped) -> Program:
             rows = table_rows(layer.table, mapped.config)
             start = int(mapped.layer_plan[i, LayerPlan.TABLE_ADDRESS])
             image[start : start + len(rows)] = rows
+    states = {state.name: _placement(mapped, state.name, ()) for state in mapped.source.states}
+    for state in mapped.source.states:
+        start, first = states[state.name].address, states[state.name].pack(state.initial)
+        image[start : start + len(first)] = first
     image += seal(mapped.config.fingerprint, encode_rows(mapped.cold_rows))
     if mapped.stored:
         image += seal(mapped.config.fingerprint, encode_rows(mapped.rows))
@@ -170,10 +177,11 @@ def compile_mapped(mapped: Mapped) -> Program:
         header_address=mapped.header(cold=True),
         warm_address=mapped.header(cold=False),
         images=mapped.images,
-        inputs=_region(mapped, (mapped.source.input.name,)),
+        inputs=_region(mapped, [source.name for source in mapped.source.inputs]),
         outputs=_region(mapped, mapped.source.outputs),
         descriptors=queues_and_layers(mapped.rows),
         probes=tuple(probes_of(mapped)),
+        states=states,
     )
 
 

@@ -1,5 +1,6 @@
 """Inputs or outputs of a program: tensors that lie side by side in external memory."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -78,6 +79,23 @@ class TensorRegion:
             )
             for name, place in self.places.items()
         }
+
+    def images_of(self, x: NDArray[np.int8]) -> list[dict[str, NDArray[np.int8]]]:
+        """Tensors of each image by name, of int8[N, height, width, channels], or of int8[N, values] where there are several.
+
+        As :func:`sim.spec.inputs.split`.
+        """
+        shapes = [place.shape for place in self.places.values()]
+        ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
+        return [
+            {
+                name: values.reshape(shape)
+                for name, shape, values in zip(
+                    self.places, shapes, np.split(image.reshape(-1), ends), strict=True
+                )
+            }
+            for image in x
+        ]
 
     @property
     def mask(self) -> bytes:

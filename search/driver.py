@@ -24,9 +24,9 @@ from search.strategies.settings import CoSearchSettings, StrategySettings
 from sim.cost.area import area_budget as space_budget
 from sim.cost.bounds import lower_bounds
 from sim.cost.columns import COST_COLUMNS
-from sim.cost.costs import evaluate_many
+from sim.cost.costs import accelerator_violations, evaluate_many
 from sim.cost.objective import Objective
-from sim.realizability import check, require
+from sim.realizability import require
 from sim.spec.design import save
 from sim.spec.errors import NotRealizableError
 from sim.spec.files import write_atomic
@@ -98,14 +98,14 @@ def run_search(
         "seed": seed,
     }
     objective = experiment.objective.objective(hardware)
-    predicted = partial(evaluate_many, memory=experiment.memory)
+    predicted = partial(evaluate_many, memory=experiment.memory, fpga=hardware.fpga)
     search = _Search(strategy, settings, objective, seed, out, identity, costs or predicted)
     return search.run(resume, progress)
 
 
 def require_default(hardware: HardwareSpace) -> None:
     """Raise ``NotRealizableError`` if the default accelerator of a space cannot be built."""
-    for violation in check(hardware.default):
+    for violation in accelerator_violations(hardware.default, hardware.fpga):
         raise NotRealizableError(
             f"default accelerator of space {hardware.name!r}: {violation.detail}"
         )
@@ -178,7 +178,7 @@ def run_hardware_search(
     budget = space_budget(hardware) if area_budget is None else area_budget
     identity |= {} if area_budget is None else {"area_budget": area_budget}
     objective = Objective(metric=chosen.metric, area_budget=budget)
-    predicted = partial(evaluate_many, memory=memory)
+    predicted = partial(evaluate_many, memory=memory, fpga=hardware.fpga)
     search = _Search(strategy, chosen, objective, seed, out, identity, costs or predicted)
     return search.run(resume, progress)
 

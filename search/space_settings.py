@@ -8,7 +8,8 @@ from search.sections import Section, choice, made, optional, record, truth
 from search.toml_files import read_toml
 from sim.spec.documents import checked
 from sim.spec.errors import DesignFileError
-from sim.spec.rules import Identifier, Integer, Number, Rising
+from sim.spec.fpga_devices import FPGA_DEVICES, RESOURCES, FpgaBudget
+from sim.spec.rules import Choice, Identifier, Integer, Number, Rising
 from sim.spec.spaces import SPACE_NAMES, HardwareSpace
 
 __all__ = ["DefaultSettings", "HardwareSpaceSettings", "ValuesSettings", "load_space_file"]
@@ -86,6 +87,12 @@ class HardwareSpaceSettings(Section):
         Clock of all accelerators.
     area_budget : float or None
         Largest area, mm²; that of the default if not given.
+    device : str or None
+        FPGA that accelerators have to fit, by their fitted resources.
+    luts, ffs, dsps : int or None
+        Look-up tables, flip-flops and multipliers of the device that accelerators may take; all if not given.
+    brams : float or None
+        RAM blocks, likewise.
     fixed : bool
         Whether the default is the only accelerator: the search is then of a network for it.
     values : table
@@ -98,6 +105,11 @@ class HardwareSpaceSettings(Section):
     name: str | None = optional(Identifier())
     clock_mhz: int | None = optional(Integer(1, 10_000))
     area_budget: float | None = optional(Number(1e-6, 1e6))
+    device: str | None = optional(Choice(tuple(FPGA_DEVICES)))
+    luts: int | None = optional(_COUNT)
+    ffs: int | None = optional(_COUNT)
+    dsps: int | None = optional(Integer(0, (1 << 32) - 1))
+    brams: float | None = optional(Number(0, 1e6))
     fixed: bool = truth(False)
     values: ValuesSettings = field(
         default_factory=ValuesSettings, metadata={"section": ValuesSettings}
@@ -128,7 +140,8 @@ class HardwareSpaceSettings(Section):
     def _whole_space(self) -> HardwareSpace:
         base = SPACE_NAMES[self.space]
         values, default = _given(self.values), _given(self.default)
-        changes = (self.name, self.clock_mhz, self.area_budget)
+        fpga = self._fpga()
+        changes = (self.name, self.clock_mhz, self.area_budget, fpga)
         if not values and not default and all(change is None for change in changes):
             return base
         clock_mhz = base.clock_mhz if self.clock_mhz is None else self.clock_mhz
@@ -138,7 +151,18 @@ class HardwareSpaceSettings(Section):
             values={**base.values, **values},
             default=replace(base.default, clock_mhz=clock_mhz, **default),
             area_budget=self.area_budget,
+            fpga=fpga,
         )
+
+    def _fpga(self) -> FpgaBudget | None:
+        """Device, with the resources that are given in the place of its own."""
+        given = {name: getattr(self, name) for name in RESOURCES}
+        given = {name: value for name, value in given.items() if value is not None}
+        if self.device is None:
+            for name in given:
+                raise ValueError(f"device must be given with {name}")
+            return None
+        return replace(FPGA_DEVICES[self.device], **given)
 
 
 def load_space_file(path: Path) -> HardwareSpace:

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from sim.spec.inputs import split
 from sim.spec.network import (
     ADD_LEFT_SHIFT,
     FACTOR_BYTES,
@@ -131,12 +132,14 @@ def run(network: Network, x: Activations) -> dict[str, Activations]:
     ----------
     network : Network
     x : int8[N, height, width, channels]
-        Quantized images in the shape of ``network.input``.
+        Quantized images in the shape of ``network.input``; of several inputs int8[N, values] as
+        :func:`sim.spec.inputs.split` divides them; of a network with states in the order of its runs, the first of which
+        finds the initial values.
 
     Returns
     -------
     dict of str to int8[N, height, width, channels]
-        Every tensor by name, the input included, in order of computation.
+        Every tensor by name, the inputs included, in order of computation. States are as each run finds them.
 
     Raises
     ------
@@ -145,10 +148,21 @@ def run(network: Network, x: Activations) -> dict[str, Activations]:
     """
     if x.dtype != np.int8:
         raise TypeError(f"x must be int8, not {x.dtype}")
-    if x.ndim != 4 or x.shape[1:] != network.input.shape:
-        raise ValueError(f"x must have shape (N, *{network.input.shape}), not {x.shape}")
+    given = split(network.inputs, x)
+    if not network.states:
+        return _run(network, given)
+    kept = {state.name: state.initial[None] for state in network.states}
+    runs = []
+    for number in range(len(x)):
+        image = {name: values[number : number + 1] for name, values in given.items()}
+        runs.append(_run(network, image | kept))
+        kept = {state.name: runs[-1][state.next] for state in network.states}
+    return {name: np.concatenate([values[name] for values in runs]) for name in runs[0]}
+
+
+def _run(network: Network, values: dict[str, Activations]) -> dict[str, Activations]:
+    """Add all further tensors to a network's inputs and states."""
     specs = network.tensors
-    values = {network.input.name: x}
     for layer in network.layers:
         sources = [specs[name] for name in layer.inputs]
         values[layer.name] = run_layer(layer, sources, [values[name] for name in layer.inputs])

@@ -155,7 +155,8 @@ def _of_rows(
             )
         )
     stored = zip(network.tensors, mapped.tensor_plan[:, TensorPlan.STORED], strict=True)
-    ends = {network.input.name, *network.outputs}
+    ends = {*(source.name for source in network.inputs), *network.outputs}
+    ends |= {name for state in network.states for name in (state.name, state.next)}
     return Prediction(
         memory=memory,
         images=images,

@@ -5,7 +5,9 @@ goes on with a pair takes the plan from :func:`map_realizable` or :func:`attempt
 once.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 from sim.arrays.plan_columns import Failure
 from sim.golden import POOL_COUNT_LIMIT
@@ -14,6 +16,7 @@ from sim.plan import Mapped, Refusal, map_network, network_tables
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import BANK_ADDRESS_BITS, FIELDS, Field
 from sim.spec.errors import NotRealizableError
+from sim.spec.fpga_devices import RESOURCES, FpgaBudget
 from sim.spec.network import ADD_LEFT_SHIFT, Layer, LayerKind, Network, TensorSpec
 from sim.timing.clock_reach import slowest_module
 
@@ -91,6 +94,8 @@ def check(
     images: int = 1,
     area_mm2: float | None = None,
     area_budget_mm2: float | None = None,
+    taken: Mapping[str, float] | None = None,
+    fpga: FpgaBudget | None = None,
 ) -> list[Violation]:
     """List all violations of the configuration, or the first that stops the mapping; empty if none.
 
@@ -105,14 +110,32 @@ def check(
         Images that a program computes.
     area_mm2, area_budget_mm2 : float, optional
         The configuration's area figure and its budget: gives PHYS_AREA.
+    taken : mapping of str to float, optional
+        What the configuration takes of an FPGA (``lut``, ``flip_flop``, ``dsp``, ``block_ram``,
+        :func:`sim.cost.fpga_resources.resources`).
+    fpga : FpgaBudget, optional
+        What it may take, with `taken`: gives PHYS_LUT, PHYS_FF, PHYS_DSP and PHYS_BRAM.
     """
     violations = _configuration(config)
     if area_mm2 is not None and area_budget_mm2 is not None and area_mm2 > area_budget_mm2:
         detail = f"area is {area_mm2:.4f} mm2, but the budget is {area_budget_mm2:.4f}"
         violations.append(Violation("PHYS_AREA", detail, area_mm2 / area_budget_mm2 - 1))
+    if taken is not None and fpga is not None:
+        violations += _fpga_violations(taken, fpga)
     if network is None or violations:
         return violations
     return _attempt(config, network, images)[0]
+
+
+def _fpga_violations(taken: Mapping[str, float], fpga: FpgaBudget) -> list[Violation]:
+    """List the resources of an FPGA of which there are not enough."""
+    violations = []
+    for name, (figure, code) in RESOURCES.items():
+        needed, available = taken[figure], getattr(fpga, name)
+        if needed > available:
+            detail = f"{name} must be at most {available:g} on {fpga.name}, not {needed:.1f}"
+            violations.append(Violation(code, detail, needed / max(available, 1) - 1))
+    return violations
 
 
 def require(config: AcceleratorConfig, network: Network | None = None, images: int = 1) -> None:
@@ -168,6 +191,7 @@ def _attempt(
         arithmetic_violations(network)
         or table_violations(config, network)
         or channel_violations(config, network)
+        or state_violations(network, images)
     )
     if violations:
         return violations, None
@@ -262,9 +286,21 @@ def _generator(config: AcceleratorConfig) -> list[Violation]:
     return violations
 
 
+_arithmetic: WeakKeyDictionary[Network, tuple[Violation, ...]] = WeakKeyDictionary()
+
+
 def arithmetic_violations(network: Network) -> list[Violation]:
-    """List requantizations that are out of range: no configuration can mend them."""
-    violations = []
+    """List requantizations that are out of range: no configuration can mend them.
+
+    Kept while the network lives.
+    """
+    if network not in _arithmetic:
+        _arithmetic[network] = tuple(_out_of_range(network))
+    return list(_arithmetic[network])
+
+
+def _out_of_range(network: Network) -> Iterator[Violation]:
+    tensors = network.tensors
     for layer in network.layers:
         shifts = layer.shift.astype(int)
         left = int(shifts.max(initial=0))
@@ -275,15 +311,14 @@ def arithmetic_violations(network: Network) -> list[Violation]:
                 f"requantization of layer {layer.name!r} shifts left by {left}, "
                 f"but the requantizer shifts by at most {MAX_SHIFT}"
             )
-            violations.append(Violation("MAP_SHIFT", detail, left / MAX_SHIFT - 1))
-        count = _averaged(layer, network.tensors)
+            yield Violation("MAP_SHIFT", detail, left / MAX_SHIFT - 1)
+        count = _averaged(layer, tensors)
         if count >= POOL_COUNT_LIMIT:
             detail = (
                 f"layer {layer.name!r} averages {count} values, "
                 f"but the requantizer divides by at most {POOL_COUNT_LIMIT - 1}"
             )
-            violations.append(Violation("MAP_COUNT", detail, count / (POOL_COUNT_LIMIT - 1) - 1))
-    return violations
+            yield Violation("MAP_COUNT", detail, count / (POOL_COUNT_LIMIT - 1) - 1)
 
 
 def table_violations(config: AcceleratorConfig, network: Network) -> list[Violation]:
@@ -302,6 +337,14 @@ def channel_violations(config: AcceleratorConfig, network: Network) -> list[Viol
     except ValueError as error:
         detail = f"with the parts of concatenations in whole vectors, {error}"
         return [Violation("MAP_CHANNELS", detail, 1.0)]
+    return []
+
+
+def state_violations(network: Network, images: int) -> list[Violation]:
+    """List the first state of a network of which a program is to compute several images."""
+    for state in network.states if images > 1 else ():
+        detail = f"images must be 1 with state {state.name!r}, which each takes from the one before, not {images}"
+        return [Violation("MAP_STATE", detail, images - 1.0)]
     return []
 
 

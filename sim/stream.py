@@ -50,7 +50,7 @@ class Stream:
 def stream_of(mapped: Mapped) -> Stream | None:
     """Plan a stream of the images that a mapped network computes one at a time.
 
-    Returns None where there can be none: several images in a program, an input that lies in groups of channels or is read
+    Returns None where there can be none: several images in a program, several inputs, an input that lies in groups of channels or is read
     by more than a first convolution, in several passes or strips, a single bank, or a local memory that has no room
     beside the input.
     """
@@ -59,6 +59,7 @@ def stream_of(mapped: Mapped) -> Stream | None:
     tensors, hw = mapped.tensors, accelerator_row(mapped.config, mapped.images)
     if (
         mapped.images > 1
+        or mapped.source.further_inputs
         or not gathered(layer, tensors[0], hw.simd)
         or input_bank(mapped.layers[0], tensors[0, TensorColumn.CHANNELS], hw) == 0
         or plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X] > 1

@@ -6,11 +6,12 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.alike import Alike
 from sim.arrays.plan_columns import Failure
 from sim.arrays.tables import Hw
 from sim.mapping.mapper import plan_network
 from sim.plan import Refusal, Tables, by_first_layer, overflow
-from sim.schedule.schedule import build_schedule, time_schedule, weigh_schedule
+from sim.schedule.schedule import build_schedule, weigh_schedule
 
 __all__ = ["SweepColumn", "sweep"]
 
@@ -56,32 +57,34 @@ def sweep(
         Limits that :func:`sim.plan.map_network` says; None where it does not fail.
     """
     figures = np.zeros((len(accelerators), len(SweepColumn)), np.int64)
+    alike = Alike(accelerators)
     refusals = [
-        _time(forms, hw, constants, row, cold)
+        _time(forms, hw, constants, row, cold, alike)
         for hw, row in zip(accelerators, figures, strict=True)
     ]
     return figures, refusals
 
 
 def _time(
-    forms: Sequence[Tables], hw: Hw, constants: Array, row: Array, cold: bool
+    forms: Sequence[Tables], hw: Hw, constants: Array, row: Array, cold: bool, alike: Alike
 ) -> Refusal | None:
     """Fill the figures of an accelerator, or say what stops the network as it is."""
     refused = None
     for form in by_first_layer(forms, hw):
         _, layers, tensors = form
         cut = 0 if hw.images == 1 else _best_cut(layers, tensors, hw)
-        failure, layer, needed, available, lp, tp, _ = plan_network(layers, tensors, hw, cut)
+        plan = alike.plan(form, hw, cut)
+        failure, layer, needed, available, lp, tp, _ = plan
         broken: Refusal | None
         if failure == Failure.NONE:
-            fits, *figures = time_schedule(layers, tensors, hw, lp, tp, constants)
+            fits, *figures = alike.time(form, hw, plan, constants)
             if fits:
                 row[: SweepColumn.COLD_CYCLES] = figures
                 first = [row[SweepColumn.CYCLES], row[SweepColumn.READ_BYTES]]
                 if row[SweepColumn.STORE_BYTES]:
                     first = [0, 0]
                     if cold:
-                        timed = time_schedule(layers, tensors, hw, lp, tp, constants, cold=True)
+                        timed = alike.time(form, hw, plan, constants, cold=True)
                         first = [timed[1], timed[3]]
                 row[SweepColumn.COLD_CYCLES], row[SweepColumn.COLD_READ_BYTES] = first
                 return None

@@ -8,9 +8,14 @@ from cosilico.api.accelerators import load_accelerator
 from cosilico.api.networks import NetworkSource
 from cosilico.api.pairs import AcceleratorSource, load_pair
 from cosilico.api.table import Table
+from cosilico.gateware import current_silicon_fits
 from sim import realizability
+from sim.cost.costs import accelerator_violations
 from sim.realizability import Violation
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.errors import CosilicoError
+from sim.spec.fpga_devices import FPGA_DEVICES, FpgaBudget
+from sim.spec.network import Network
 
 __all__ = ["CheckResult", "check"]
 
@@ -74,6 +79,7 @@ def check(
     accelerator: AcceleratorSource | None = None,
     *,
     images: int = 1,
+    device: str | None = None,
 ) -> CheckResult:
     """Check whether an accelerator can be generated and, if a network is given, run it.
 
@@ -85,6 +91,9 @@ def check(
         As of :func:`cosilico.load_accelerator`; a design's own if not given.
     images : int
         Images per program.
+    device : str, optional
+        FPGA that the accelerator has to fit, by the resources that were fitted to synthesis: one of
+        :data:`sim.spec.fpga_devices.FPGA_DEVICES`.
 
     Raises
     ------
@@ -94,16 +103,34 @@ def check(
         If a file is wrong, or there is no accelerator. A broken rule is no error: see the result.
     """
     images = arguments.positive_integer("images", images)
+    fpga = None if device is None else _device(device)
     if network is None and accelerator is not None:
         config, name = load_accelerator(accelerator), None
-        violations = realizability.check(config)
+        violations = _checked(config, None, images, fpga)
     else:
         pair = load_pair(_required(network), accelerator)
         config, name = pair.accelerator, pair.network.name
-        violations = realizability.check(config, pair.network, images=images)
+        violations = _checked(config, pair.network, images, fpga)
     return CheckResult(
         network=name, accelerator=config, images=images, violations=tuple(violations)
     )
+
+
+def _device(name: str) -> FpgaBudget:
+    if name not in FPGA_DEVICES:
+        raise CosilicoError(f"device must be one of {', '.join(FPGA_DEVICES)}, not {name!r}")
+    return FPGA_DEVICES[name]
+
+
+def _checked(
+    config: AcceleratorConfig, network: Network | None, images: int, fpga: FpgaBudget | None
+) -> list[Violation]:
+    """Violations of the one check; what an accelerator takes of an FPGA is asked of the fit of this gateware."""
+    if fpga is None:
+        return realizability.check(config, network, images=images)
+    current_silicon_fits()
+    broken = accelerator_violations(config, fpga)
+    return broken or realizability.check(config, network, images=images)
 
 
 def _required(network: NetworkSource | None) -> NetworkSource:

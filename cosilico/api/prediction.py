@@ -157,6 +157,7 @@ class PredictedRun:
 
     def _energy_pj(self, layer: LayerPrediction) -> float:
         activity = Activity(
+            total_cycles=layer.cycles,
             execute_busy=layer.execute_busy,
             read_bytes=layer.read_bytes,
             write_bytes=layer.write_bytes,

@@ -19,9 +19,11 @@ from cosilico.networks import MODEL_SUFFIXES, is_named
 from cosilico.photographs import default_images
 from cosilico.progress import Report
 from sim.importers.folder import ImportedNetwork
+from sim.importers.host import ModelInputs
 from sim.spec.design import Design
 from sim.spec.engines import Engine
 from sim.spec.errors import CosilicoError
+from sim.spec.inputs import join
 from sim.spec.memories import DETERMINISTIC, FixedLatency, MemorySystem
 from sim.spec.network import Network
 from sim.spec.views import View
@@ -29,7 +31,7 @@ from sim.spec.views import View
 if TYPE_CHECKING:
     from testbench.validation.simulation_result import SimulationResult
 
-__all__ = ["SimulatedRun", "given_images", "simulate"]
+__all__ = ["SimulatedRun", "default_image_set", "given_images", "simulate", "with_host"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -109,7 +111,7 @@ def simulate(
     network: NetworkSource,
     accelerator: AcceleratorSource | None = None,
     *,
-    inputs: NDArray[Any] | None = None,
+    inputs: ModelInputs | None = None,
     labels: NDArray[np.integer[Any]] | None = None,
     images: int | None = None,
     batch: int = 1,
@@ -130,7 +132,7 @@ def simulate(
         As of :func:`cosilico.load_network`.
     accelerator : AcceleratorConfig, str or Path, optional
         As of :func:`cosilico.load_accelerator`; a design's own if not given.
-    inputs : array, optional
+    inputs : array, or a sequence of arrays, optional
         int8[n, height, width, channels]; for an imported network in its model's own type and layout.
         Without it a named network runs its default picture or noise, a file the ``test.npz`` beside
         it if that exists, and anything else random images.
@@ -182,10 +184,10 @@ def simulate(
 
     if stall_seed is not None and not isinstance(memory, FixedLatency):
         raise CosilicoError(f"stall_seed must be None with memory {memory!s}, not {stall_seed!r}")
-    source = _source(network)
+    source = with_host(network)
     pair = load_pair(source, accelerator, seed=seed)
     if inputs is None:
-        image_set = _default_images(network, source, pair.network, count)
+        image_set = default_image_set(network, source, pair.network, count)
     else:
         image_set = given_images(source, pair.network, inputs, labels).first(count)
     require_memory(pair.network, len(image_set.x))
@@ -205,7 +207,7 @@ def simulate(
     return SimulatedRun(design=pair, result=result)
 
 
-def _source(network: NetworkSource) -> NetworkSource:
+def with_host(network: NetworkSource) -> NetworkSource:
     """The imported network, with its host's steps, of a model file or a folder; others as they are."""
     if not isinstance(network, str | Path):
         return network
@@ -214,7 +216,7 @@ def _source(network: NetworkSource) -> NetworkSource:
     return load_imported(str(network)) if Path(network).is_dir() else network
 
 
-def _default_images(
+def default_image_set(
     network: NetworkSource, source: NetworkSource, loaded: Network, count: int | None
 ) -> ImageSet:
     """Images that a caller did not give."""
@@ -228,10 +230,24 @@ def _default_images(
     return images_for(Path(network), loaded, None, count)
 
 
+def _joined(loaded: Network, inputs: ModelInputs) -> NDArray[Any]:
+    """Images of a network that is not imported, whose inputs may be an array each."""
+    if isinstance(inputs, np.ndarray) or not loaded.further_inputs:
+        return np.asarray(inputs)
+    if len(inputs) != len(loaded.inputs):
+        rule = f"inputs must be {len(loaded.inputs)} arrays, one for each input of the network"
+        raise CosilicoError(f"{rule}, not {len(inputs)}")
+    names = (spec.name for spec in loaded.inputs)
+    try:
+        return join(loaded.inputs, dict(zip(names, inputs, strict=True)))
+    except ValueError as error:
+        raise CosilicoError(str(error)) from None
+
+
 def given_images(
     source: NetworkSource,
     loaded: Network,
-    inputs: NDArray[Any],
+    inputs: ModelInputs,
     labels: NDArray[np.integer[Any]] | None,
 ) -> ImageSet:
     """Return a caller's images as the accelerator reads them, and their labels.
@@ -241,9 +257,13 @@ def given_images(
     CosilicoError
         If they do not fit the network.
     """
-    x = source.host.prepare(inputs) if isinstance(source, ImportedNetwork) else np.asarray(inputs)
-    shape = loaded.input.shape
-    if x.dtype != np.int8 or x.ndim != 4 or x.shape[1:] != shape or not len(x):
+    x = (
+        source.host.prepare(inputs)
+        if isinstance(source, ImportedNetwork)
+        else _joined(loaded, inputs)
+    )
+    shape = loaded.image_shape
+    if x.dtype != np.int8 or x.shape[1:] != shape or not len(x):
         expected = f"int8 of shape (n, {', '.join(map(str, shape))})"
         raise CosilicoError(f"inputs must be {expected}, not {x.dtype} of shape {x.shape}")
     if labels is None:

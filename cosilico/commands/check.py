@@ -7,6 +7,7 @@ import typer
 
 from cosilico.commands.options import Accelerator, Batch, NetworkName
 from cosilico.exits import ExitStatus
+from sim.spec.fpga_devices import FPGA_DEVICES
 
 __all__ = ["check"]
 
@@ -15,6 +16,14 @@ def check(
     network: NetworkName,
     accelerator: Accelerator = None,
     batch: Batch = 1,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FPGA",
+            help="an FPGA that the accelerator must fit, by its fitted resources: "
+            f"{', '.join(FPGA_DEVICES)}",
+        ),
+    ] = None,
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="write the verdict as JSON; - prints it")
     ] = None,
@@ -24,7 +33,7 @@ def check(
     from cosilico.predictions import check_json_file, print_check, write_json
 
     check_json_file(json, network, accelerator)
-    verdict = check_pair(network, accelerator, images=batch)
+    verdict = check_pair(network, accelerator, images=batch, device=device)
     if json is not None:
         write_json(json, verdict.to_json())
     if json != Path("-"):

@@ -9,6 +9,7 @@ from cosilico.commands.options import (
     Force,
     OutFolder,
     Resume,
+    Scheduler,
     SearchSeed,
     chosen_metric,
     memory_names,
@@ -77,6 +78,7 @@ def run(
             show_default="the strategy's own",
         ),
     ] = None,
+    scheduler: Scheduler = None,
     resume: Resume = False,
     force: Force = False,
     seed: SearchSeed = 0,
@@ -91,7 +93,9 @@ def run(
 
     given = (network, space, memory, strategy, metric, budget)
     if experiment is not None and all(option is None for option in given):
-        results = run_flow(experiment, out, resume=resume, force=force, seed=seed)
+        results = run_flow(
+            experiment, out, resume=resume, force=force, seed=seed, scheduler=scheduler
+        )
     elif experiment is None and network is not None:
         settings = hardware_strategy(
             strategy,
@@ -108,6 +112,7 @@ def run(
             seed=seed,
             settings=settings,
             memory=require_fixed(parse_memory(memory or "deterministic")),
+            scheduler=scheduler,
         )
     else:
         raise CosilicoError(

@@ -58,7 +58,7 @@ def soc(
     # GCC is as good as the other package of the extra
     require_module("cosilico soc", "pythondata_cpu_picorv32")
     from cosilico.exits import ExitStatus
-    from cosilico.soc import system_argument
+    from cosilico.systems import system_argument
 
     result = system_argument(
         design,

@@ -69,6 +69,15 @@ def validate(
             "judging the models too",
         ),
     ] = None,
+    states: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N",
+            min=1,
+            help="random networks and TensorFlow Lite models that run step by step, the interpreter "
+            "judging the models too",
+        ),
+    ] = None,
     imported: Annotated[
         int | None,
         typer.Option(
@@ -161,6 +170,7 @@ def validate(
         "stalls": stalls,
         "graphs": graphs,
         "tables": tables,
+        "states": states,
         "imported": imported,
         "realizability": realizability,
         "fuzz": fuzz,
@@ -169,7 +179,7 @@ def validate(
     if len(counts) + (network is not None) + (corrupted is not None) + full != 1:
         raise CosilicoError(
             "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --tables N, "
-            "--imported N, --realizability N, --fuzz N, --corrupted N or --full"
+            "--states N, --imported N, --realizability N, --fuzz N, --corrupted N or --full"
         )
     if accelerator is not None and network is None:
         raise CosilicoError("--accelerator must be given with NETWORK, and only with it")
@@ -182,8 +192,8 @@ def validate(
         raise CosilicoError("--memory must be given with NETWORK; --memories is for random pairs")
     if memories is MemorySet.ALL and not counts.keys() - {"stalls", "fuzz"}:
         raise CosilicoError(
-            "--memories must be given with --random, --graphs, --tables, --imported or --realizability alone; "
-            "--full runs its random pairs behind all of them"
+            "--memories must be given with --random, --graphs, --tables, --states, --imported or --realizability "
+            "alone; --full runs its random pairs behind all of them"
         )
     if memories is MemorySet.RANDOM and counts.keys() != {"pairs"}:
         raise CosilicoError("--memories random must be given with --random alone")

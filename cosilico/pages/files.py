@@ -47,8 +47,9 @@ DOCUMENTS = (
     ),
     Document(
         title="Network",
-        text="The field `network` of designs and imported networks. Version 1 has neither `outputs` nor `concatenations`. The arrays of layer `NAME` are "
-        "`NAME.weights`, `NAME.bias`, `NAME.multiplier`, `NAME.shift` and `NAME.table` in the npz file beside it ([arithmetic](../explanation/arithmetic.md)).",
+        text="The field `network` of designs and imported networks. Version 1 has neither `outputs` nor `concatenations` nor `states`, and only version 3 has `further_inputs`. The arrays of layer `NAME` are "
+        "`NAME.weights`, `NAME.bias`, `NAME.multiplier`, `NAME.shift` and `NAME.table` in the npz file beside it ([arithmetic](../explanation/arithmetic.md)); of state "
+        "`NAME` `NAME.initial`, without which it begins with its zero point.",
         schema="sim.spec.network_record:NetworkRecord",
     ),
     Document(
@@ -156,8 +157,10 @@ PROGRAM_KEYS = (
     ),
     ("descriptors", "number of descriptors of a run"),
     ("input", "place and layout of the first image's input"),
+    ("inputs", "the same for every input, by name"),
     ("output", "place and layout of the first image's first output"),
     ("outputs", "the same for every output, by name"),
+    ("states", "the same for every state, by name; only of networks that have states"),
 )
 """Fields of ``program.json``."""
 

@@ -135,7 +135,7 @@ def page(records: RunRecords) -> str:
         },
         energy_svg=energy_svg(profiles) if profiles else "",
         energy=energy_table(profiles) if profiles else None,
-        energy_legend=energy_legend(),
+        energy_legend=energy_legend(profiles),
         energy_text={role: energy_text(profile) for role, profile in profiles.items()},
         refused=refused_table(records),
         provenance=records.provenance,

@@ -24,6 +24,7 @@ RULES = {
     "MAP_BUS": "products of activations need a bus that is no wider than a vector",
     "MAP_FIELD": "a descriptor's field cannot hold its value",
     "MAP_TABLE": "layers have activation tables, which the accelerator has no memory for",
+    "MAP_STATE": "images of a network with states are computed one by one",
     "MAP_PROGRAM": "the program has too many descriptors",
     "PHYS_CLOCK": "a module does not reach the clock in 45 nm",
     "PHYS_AREA": "the area is above the budget",

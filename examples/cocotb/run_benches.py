@@ -58,7 +58,7 @@ def describe(design: Design, folder: Path) -> int:
     """Write the description of a design with random inputs; return the memory that it needs."""
     mapped = map_realizable(design.accelerator, design.network)
     program, constants = compile_mapped(mapped), calibration.default()
-    shape = (RUNS, *design.network.input.shape)
+    shape = (RUNS, *design.network.image_shape)
     inputs = np.random.default_rng(0).integers(-128, 128, shape).astype(np.int8)
     write_description(
         folder,

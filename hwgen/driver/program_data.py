@@ -1,6 +1,7 @@
 """A compiled program as data of C, for the driver."""
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from hwgen.placement import TensorPlacement
@@ -40,7 +41,8 @@ class DriverProgram:
     @property
     def input_moves(self) -> bool:
         """Whether INPUT_OFFSET moves the input: LOADs gather it from packed rows."""
-        return self.program.input.channels <= self.program.input.vector_bytes
+        alone = len(self.program.inputs.places) == 1
+        return alone and self.program.input.channels <= self.program.input.vector_bytes
 
     @property
     def symbol(self) -> str:
@@ -54,6 +56,17 @@ class DriverProgram:
         weights, commands = self.program.input.address, self.program.header_address
         parts = {"weights": (0, image[:weights]), "commands": (commands, image[commands:])}
         return {name: part for name, part in parts.items() if part[1]}
+
+    @property
+    def states(self) -> dict[str, tuple[int, bytes]]:
+        """Offset and first values of each state, by its array in C: what the first run finds."""
+        return {
+            f"state{number}": (
+                place.address,
+                self.program.image[place.address :][: place.size_bytes],
+            )
+            for number, place in enumerate(self.program.states.values())
+        }
 
 
 def program_of(mapped: Mapped) -> DriverProgram:
@@ -83,14 +96,15 @@ def program_source(described: DriverProgram) -> dict[str, str]:
         f"{head}#ifndef COSILICO_PROGRAM_H\n#define COSILICO_PROGRAM_H\n\n"
         f'#include "cosilico.h"\n\n/* The network {_comment(described.name)}. */\n{declared}\n#endif\n'
     )
-    segments = described.segments
+    segments, states = described.segments, described.states
+    (first_input, *inputs), (first_output, *outputs) = (
+        list(region.places.items()) for region in (program.inputs, program.outputs)
+    )
     arrays = [
         f"static const uint8_t {name}[{len(data)}] = {{\n{_array(data)}\n}};\n"
-        for name, (_, data) in segments.items()
+        for name, (_, data) in (segments | states).items()
     ]
-    rows = [
-        f"    {{{offset}u, {len(data)}u, {name}}}," for name, (offset, data) in segments.items()
-    ]
+    tables = _table("segments", segments) + (_table("states", states) if states else [])
     values = {
         "name": _string(described.name),
         "fingerprint": f"0x{described.fingerprint:08X}u",
@@ -101,23 +115,36 @@ def program_source(described: DriverProgram) -> dict[str, str]:
         "steady_header": f"{described.steady_address}u",
         "images": f"{program.images}u",
         "input_moves": "true" if described.input_moves else "false",
-        "input": _tensor(program.input),
-        "output": _tensor(program.output),
+        "input": _tensor(first_input, "input"),
+        "output": _tensor(first_output, "output"),
+        "further_input_count": f"{len(inputs)}u",
+        "further_output_count": f"{len(outputs)}u",
+        "further_inputs": "further_inputs" if inputs else "NULL",
+        "further_outputs": "further_outputs" if outputs else "NULL",
         "segment_count": f"{len(segments)}u",
         "segments": "segments",
+        **({"state_count": f"{len(states)}u", "states": "states"} if states else {}),
     }
     body = "".join(f"    .{name} = {value},\n" for name, value in values.items())
     source = "\n".join(
         [
             f'{head}#include "program.h"\n',
             *arrays,
-            "static const struct cosilico_segment segments[] = {",
-            *rows,
-            "};\n",
+            *_further("input", first_input, inputs),
+            *_further("output", first_output, outputs),
+            *tables,
             f"const struct cosilico_program {symbol} = {{\n{body}}};\n",
         ]
     )
     return {"program.h": header, "program.c": source}
+
+
+def _table(name: str, segments: dict[str, tuple[int, bytes]]) -> list[str]:
+    """Return the lines of an array of ``struct cosilico_segment``."""
+    rows = [
+        f"    {{{offset}u, {len(data)}u, {array}}}," for array, (offset, data) in segments.items()
+    ]
+    return [f"static const struct cosilico_segment {name}[] = {{", *rows, "};\n"]
 
 
 def _array(data: bytes) -> str:
@@ -126,12 +153,33 @@ def _array(data: bytes) -> str:
     return "\n".join(f"    0x{row.hex(' ').replace(' ', ', 0x')}," for row in rows)
 
 
-def _tensor(place: TensorPlacement) -> str:
+_Named = tuple[str, TensorPlacement]
+
+
+def _further(kind: str, first: _Named, others: Sequence[_Named]) -> Iterator[str]:
+    """Yield the tensors of a kind behind the first, and where channels of all of them lie."""
+    names = [kind, *(f"further_{kind}_{index}" for index in range(len(others)))]
+    for symbol, (_, place) in zip(names, (first, *others), strict=True):
+        if place.segments:
+            spans = ", ".join(f"{{{begin}u, {count}u}}" for begin, count in place.segments)
+            yield f"static const struct cosilico_span {symbol}_spans[] = {{{spans}}};\n"
+    if others:
+        rows = (
+            f"    {_tensor(named, symbol)},\n"
+            for symbol, named in zip(names[1:], others, strict=True)
+        )
+        yield f"static const struct cosilico_tensor further_{kind}s[] = {{\n{''.join(rows)}}};\n"
+
+
+def _tensor(named: _Named, symbol: str) -> str:
+    """Return a tensor's initializer; ``symbol`` begins the name of its spans."""
+    name, place = named
     values = (
-        *(place.address, place.height, place.width, place.channels),
-        *(place.vector_bytes, place.pixel_bytes),
+        *(place.address, place.image_bytes, place.height, place.width, place.channels),
+        *(place.vector_bytes, place.pixel_bytes, len(place.segments)),
     )
-    return f"{{{', '.join(f'{value}u' for value in values)}}}"
+    spans = f"{symbol}_spans" if place.segments else "NULL"
+    return f"{{{_string(name)}, {', '.join(f'{value}u' for value in values)}, {spans}}}"
 
 
 def _string(text: str) -> str:

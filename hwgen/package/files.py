@@ -95,4 +95,6 @@ def readme(
         map_bytes=MAP_BYTES,
         input=described.program.input,
         output=described.program.output,
+        further_inputs=list(described.program.inputs.places.items())[1:],
+        further_outputs=list(described.program.outputs.places.items())[1:],
     )

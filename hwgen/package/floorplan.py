@@ -5,7 +5,8 @@ from dataclasses import fields
 from html import escape
 
 from hwgen.verilog_files import OWNERSHIP
-from sim.cost.area import AreaBreakdown, area
+from sim.cost.area import area
+from sim.cost.area_proxy import AreaBreakdown
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = ["OUTSIDE", "floorplan"]

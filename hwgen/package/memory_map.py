@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from hwgen.driver.program_data import DriverProgram
-from hwgen.program import Program
+from hwgen.placement import TensorPlacement
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
+from sim.arrays.tables import TensorColumn
 from sim.plan import Mapped
 from sim.spec.header import program_bytes, read_header
 
@@ -21,7 +22,7 @@ class Region:
     offset : int
         From MEMORY_BASE on.
     size_bytes : int
-    kind : {"weights", "tensor", "commands"}
+    kind : {"weights", "tensor", "state", "commands"}
     name : str
         Of the layer, the tensor or the kind of run.
     """
@@ -60,17 +61,18 @@ def memory_page(mapped: Mapped, described: DriverProgram) -> str:
             "|---|---:|---|---|",
             *rows,
             "",
-            _layout("input", program),
-            _layout("output", program),
+            *(_layout("input", *named) for named in program.inputs.places.items()),
+            *(_layout("output", *named) for named in program.outputs.places.items()),
         ]
     )
 
 
-def _layout(name: str, program: Program) -> str:
-    place = program.input if name == "input" else program.output
+def _layout(kind: str, name: str, place: TensorPlacement) -> str:
+    spans = ", ".join(f"{first} … {first + count - 1}" for first, count in place.segments)
     return (
-        f"The {name}: {place.height} rows of {place.width} pixels of {place.channels} channels, "
-        f"`vector_bytes` {place.vector_bytes}, `pixel_bytes` {place.pixel_bytes}, int8.\n"
+        f"The {kind} {name}: {place.height} rows of {place.width} pixels of {place.channels} channels, "
+        f"`vector_bytes` {place.vector_bytes}, `pixel_bytes` {place.pixel_bytes}, int8"
+        f"{f'; channels lie at {spans}' if spans else ''}.\n"
     )
 
 
@@ -84,16 +86,18 @@ def _weights(mapped: Mapped, described: DriverProgram) -> Iterator[Region]:
 
 
 def _tensors(mapped: Mapped) -> Iterator[Region]:
-    """Yield the tensors that have a place in external memory."""
-    plan = mapped.tensor_plan
-    places = [
+    """Yield the tensors that have a place in external memory; parts of concatenations and of states lie in these."""
+    plan, roots = mapped.tensor_plan, mapped.tensors[:, TensorColumn.ROOT]
+    states = {state.name for state in mapped.source.states}
+    places = sorted(
         (int(plan[number, TensorPlan.EXTERNAL]), name)
         for number, name in enumerate(mapped.source.tensors)
-        if plan[number, TensorPlan.STORED]
-    ]
+        if plan[number, TensorPlan.STORED] and roots[number] in (-1, number)
+    )
     ends = [*(place for place, _ in places[1:]), mapped.end]
     for (start, name), end in zip(places, ends, strict=True):
-        yield Region(offset=start, size_bytes=end - start, kind="tensor", name=name)
+        kind = "state" if name in states else "tensor"
+        yield Region(offset=start, size_bytes=end - start, kind=kind, name=name)
 
 
 def _commands(described: DriverProgram) -> Iterator[Region]:

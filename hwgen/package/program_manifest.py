@@ -12,6 +12,7 @@ __all__ = ["program_manifest"]
 
 def program_manifest(program: Program, config: AcceleratorConfig) -> dict[str, Any]:
     """Return the contents of ``program.json``."""
+    states = {name: asdict(place) for name, place in program.states.items()}
     return {
         "ownership": OWNERSHIP,
         "fingerprint": config.fingerprint,
@@ -21,6 +22,8 @@ def program_manifest(program: Program, config: AcceleratorConfig) -> dict[str, A
         "warm_address": program.warm_address,
         "descriptors": len(program.descriptors),
         "input": asdict(program.input),
+        "inputs": {name: asdict(place) for name, place in program.inputs.places.items()},
         "output": asdict(program.output),
         "outputs": {name: asdict(place) for name, place in program.outputs.places.items()},
+        **({"states": states} if states else {}),
     }

@@ -52,15 +52,16 @@ def firmware_sources(described: DriverProgram, images: NDArray[np.int8]) -> dict
     described : DriverProgram
         Of a single image.
     images : int8[N, height, width, channels]
-        What it classifies, an image at least.
+        What it classifies, an image at least; of several inputs int8[N, values].
 
     Raises
     ------
     ValueError
         If the program computes several images at once, or the images are not its input's.
     """
-    place = described.program.input
-    shape = (place.height, place.width, place.channels)
+    places = list(described.program.inputs.places.values())
+    values = sum(math.prod(place.shape) for place in places)
+    shape = places[0].shape if len(places) == 1 else (values,)
     if described.program.images != 1:
         raise ValueError(f"program must compute 1 image, not {described.program.images}")
     if images.dtype != np.int8 or images.shape[1:] != shape or not len(images):
@@ -70,7 +71,7 @@ def firmware_sources(described: DriverProgram, images: NDArray[np.int8]) -> dict
         )
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True)
     folder = resources.files("hwgen.soc") / "templates"
-    values = {
+    fields = {
         "ownership": OWNERSHIP,
         "rom_base": ROM_BASE,
         "most_rom_bytes": 1 << REGION_BITS,
@@ -83,6 +84,7 @@ def firmware_sources(described: DriverProgram, images: NDArray[np.int8]) -> dict
         "stack_bytes": STACK_BYTES + _outputs(described),
         "memory_bytes": described.program.memory_bytes,
         "outputs": _outputs(described),
+        "classes": math.prod(described.program.output.shape),
         "count": len(images),
         "image_bytes": math.prod(shape),
     }
@@ -93,7 +95,7 @@ def firmware_sources(described: DriverProgram, images: NDArray[np.int8]) -> dict
         **{
             name: environment.from_string(
                 (folder / f"{name}.j2").read_text(encoding="utf-8")
-            ).render(values)
+            ).render(fields)
             for name in _TEMPLATES
         },
     }
@@ -114,8 +116,7 @@ def build_firmware(folder: Path, compiler: Compiler) -> bytes:
 
 
 def _outputs(described: DriverProgram) -> int:
-    place = described.program.output
-    return place.height * place.width * place.channels
+    return sum(math.prod(place.shape) for place in described.program.outputs.places.values())
 
 
 def _images(images: NDArray[np.int8]) -> str:

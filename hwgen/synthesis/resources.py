@@ -2,55 +2,13 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from hwgen.synthesis.targets import FpgaFamily
+from sim.cost.fpga_resources import NO_RESOURCES, Resources
 
-__all__ = ["NO_RESOURCES", "Resources", "resources_of"]
+__all__ = ["resources_of"]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resources:
-    """Amounts of an FPGA's resources.
-
-    Parameters
-    ----------
-    lut : float
-        Look-up tables: of 4 inputs on ECP5, of 6 on Xilinx, with those that are distributed RAM, shift
-        registers or, on ECP5, carry chains.
-    flip_flop : float
-    dsp : float
-        MULT18X18D on ECP5, DSP48E1 on Xilinx.
-    block_ram : float
-        DP16KD of 18 Kbit on ECP5, RAMB36E1 of 36 Kbit on Xilinx; a RAMB18E1 is a half.
-    """
-
-    lut: float = 0
-    flip_flop: float = 0
-    dsp: float = 0
-    block_ram: float = 0
-
-    def __add__(self, other: "Resources") -> "Resources":
-        """Sum, resource by resource."""
-        return Resources(
-            lut=self.lut + other.lut,
-            flip_flop=self.flip_flop + other.flip_flop,
-            dsp=self.dsp + other.dsp,
-            block_ram=self.block_ram + other.block_ram,
-        )
-
-    def __mul__(self, number: float) -> "Resources":
-        """Resources of so many."""
-        return Resources(
-            lut=self.lut * number,
-            flip_flop=self.flip_flop * number,
-            dsp=self.dsp * number,
-            block_ram=self.block_ram * number,
-        )
-
-
-NO_RESOURCES = Resources()
 
 _CELLS: Mapping[FpgaFamily, Mapping[str, Resources]] = MappingProxyType(
     {

@@ -180,7 +180,7 @@ def report_silicon(
 
 def _blocks(modules: Sequence[MappedModule], library: Library) -> list[Block]:
     counts = instance_counts(modules)
-    areas = with_below(modules, lambda module: _area_um2(module, library))
+    areas = with_below(modules, lambda module: library.area_um2(module.cells))
     return [
         Block(
             module=module.name,
@@ -189,13 +189,8 @@ def _blocks(modules: Sequence[MappedModule], library: Library) -> list[Block]:
             flip_flops=sum(
                 number for kind, number in module.cells.items() if library.cells[kind].setups
             ),
-            own_um2=_area_um2(module, library),
-            below_um2=areas[module.name] - _area_um2(module, library),
+            own_um2=library.area_um2(module.cells),
+            below_um2=areas[module.name] - library.area_um2(module.cells),
         )
         for module in modules
     ]
-
-
-def _area_um2(module: MappedModule, library: Library) -> float:
-    """Area of a module's own cells."""
-    return sum(number * library.cells[kind].area for kind, number in module.cells.items())

@@ -6,8 +6,9 @@ from typing import Any
 
 from hwgen.synthesis.composition import instance_counts
 from hwgen.synthesis.design import map_design
-from hwgen.synthesis.resources import NO_RESOURCES, Resources, resources_of
+from hwgen.synthesis.resources import resources_of
 from hwgen.synthesis.targets import FpgaFamily, FpgaFlow
+from sim.cost.fpga_resources import NO_RESOURCES, Resources
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = ["FpgaBlock", "UtilizationReport", "report_utilization"]

@@ -17,6 +17,9 @@ __all__ = [
     "halo_after",
     "most_served",
     "pixel_bytes",
+    "pixel_lanes",
+    "pixel_log2",
+    "pixel_sets",
     "resident_halo",
     "segment_slots",
     "served",
@@ -36,15 +39,38 @@ def ceil_div(a, b):
 
 
 @in_place
+def pixel_log2(pixels):
+    """Binary logarithm of pixels that are computed at once (P): 1, 2, 4 or 8."""
+    return (pixels >> 1) - (pixels >> 3)
+
+
+@in_place
+def pixel_sets(count, pixels):
+    """Sets of so many pixels (P) that cover ``count`` pixels, without a division."""
+    return (count + pixels - 1) >> pixel_log2(pixels)
+
+
+@in_place
+def pixel_lanes(lanes, pixels):
+    """Lanes that work on each of so many pixels (P)."""
+    return lanes >> pixel_log2(pixels)
+
+
+@in_place
+def _rounded_up(number, power):
+    """Smallest multiple of 2^power that is no less than a number."""
+    return (number + (1 << power) - 1) >> power << power
+
+
+@in_place
 def tile_candidate(size, pes, power):
     """Smallest tile of a multiple of 2^power that covers ``size`` with ``pes`` PEs.
 
     Returns 0 where the candidate would be larger than the tensor or repeats a smaller power's.
     """
     base = ceil_div(size, pes)
-    step = 1 << power
-    tile = ceil_div(base, step) * step
-    if power > 0 and (tile > size or tile == ceil_div(base, step // 2) * (step // 2)):
+    tile = _rounded_up(base, power)
+    if power > 0 and (tile > size or tile == _rounded_up(base, power - 1)):
         return 0
     return tile
 
@@ -102,11 +128,14 @@ def served(tile, before, after, first, count):
 @in_place
 def most_served(tile, before, after, first, count, step):
     """Largest :func:`served` of the sets of ``step`` pixels that cover ``count`` pixels."""
-    if before == 0 and after == 0:
-        return min(step, count)
-    most = 0
-    for start in range(0, count, step):
+    most = min(step, count)
+    # others than the sets at either end are stored once
+    for start in range(0, min(count, after - first), step):
         most = max(most, served(tile, before, after, first + start, min(step, count - start)))
+    if before > 0:
+        low = max(0, tile - before - first) // step * step
+        for start in range(low, count, step):
+            most = max(most, served(tile, before, after, first + start, min(step, count - start)))
     return most
 
 

@@ -66,7 +66,14 @@ def inlined(function: Callable[P, R]) -> Callable[P, R]:
 def _compiled(function: Callable[P, R], *, counted: bool, **more: bool) -> Callable[P, R]:
     config: Any = numba.config
     # Without the interpreter's lock, so that an interrupt ends a process within a kernel, too.
-    options: dict[str, Any] = {"nogil": True, "_nrt": counted, "no_cfunc_wrapper": True, **more}
+    # Kernels divide by no zero; an exception for it would be looked for behind every call.
+    options: dict[str, Any] = {
+        "nogil": True,
+        "_nrt": counted,
+        "no_cfunc_wrapper": True,
+        "error_model": "numpy",
+        **more,
+    }
     folder = Path(_CACHE, code_digest(function.__module__, _ROOT)[:16])
     before = config.CACHE_DIR
     config.CACHE_DIR = str(folder)

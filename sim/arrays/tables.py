@@ -64,7 +64,8 @@ class Hw(NamedTuple):
 class TensorColumn(IntEnum):
     """Columns of the tensor table.
 
-    Row 0 is the network's input, row i + 1 layer i's output; concatenations follow.
+    Rows are in the order of :attr:`sim.spec.network.Network.tensors`: row 0 is the network's input, row i + 1 layer i's output;
+    concatenations follow, then states, then further inputs.
     """
 
     HEIGHT = 0
@@ -77,7 +78,7 @@ class TensorColumn(IntEnum):
     PLACE = 5
     """First channel group of the tensor there."""
     MADE = 6
-    """Layer that completes the tensor; -1 of the input."""
+    """Layer that completes the tensor; -1 of inputs."""
     STEP_Y = 7
     """Rows from a pixel to its neighbour in the mosaic that the tensor is a part of; 0 of other tensors."""
     STEP_X = 8
@@ -215,6 +216,7 @@ def tensor_table(network: Network, simd: int = 1) -> NDArray[np.int64]:
         row[TensorColumn.OUTPUT] = tensor.name in network.outputs
     table[:, TensorColumn.ROOT] = -1
     table[:, TensorColumn.MADE] = np.arange(-1, len(tensors) - 1)
+    table[len(tensors) - len(network.further_inputs) :, TensorColumn.MADE] = -1
     _concatenate(table, network, simd)
     return table
 
@@ -222,7 +224,7 @@ def tensor_table(network: Network, simd: int = 1) -> NDArray[np.int64]:
 def _concatenate(table: NDArray[np.int64], network: Network, simd: int) -> None:
     """Fill in which tensors are parts of others, and where."""
     index = {name: i for i, name in enumerate(network.tensors)}
-    joints = {joint.name: joint for joint in network.concatenations}
+    joints = {joint.name: joint for joint in network.joints}
 
     def place(name: str, root: int, group: int) -> int:
         row = table[index[name]]
@@ -238,7 +240,7 @@ def _concatenate(table: NDArray[np.int64], network: Network, simd: int) -> None:
             )
         return int(row[TensorColumn.MADE])
 
-    parts = {part for joint in network.concatenations for part in joint.parts}
+    parts = {part for joint in network.joints for part in joint.parts}
     for name in joints:
         if name not in parts:
             place(name, index[name], 0)
@@ -257,7 +259,9 @@ def layer_table(network: Network) -> NDArray[np.int64]:
     index = {name: i for i, name in enumerate(tensors)}
     table = np.zeros((len(network.layers), len(LayerColumn)), np.int64)
     first: dict[tuple[object, ...], int] = {}
-    alone = not any(network.input.name in layer.inputs for layer in network.layers[1:])
+    alone = network.input.name in network.layers[0].inputs and not any(
+        network.input.name in layer.inputs for layer in network.layers[1:]
+    )
     for i, (row, layer) in enumerate(zip(table, network.layers, strict=True)):
         source = tensors[layer.inputs[0]]
         _fill(row, layer, index, source.zero_point)

@@ -72,6 +72,10 @@ def stream_beats(blocks, parameters, rows, tail, hw):
     hw : Hw
     """
     records = parameter_beats(hw)
+    if tail == hw.simd:  # whole blocks, whose records fill REQUANTIZER_PHASES rows
+        held = min(parameters, REQUANTIZER_PHASES)
+        whole = parameters * records + rows * tail_beats(tail, hw)
+        return blocks * whole - (parameters - held) * (records - 1)
     held = tail_rows(tail, parameters, hw)
     whole = parameters * records + rows * tail_beats(hw.simd, hw)
     return (blocks - 1) * whole + held * records + parameters - held + rows * tail_beats(tail, hw)

@@ -94,7 +94,11 @@ def _least(
     colds: bool,
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """Least figures over the forms in which a network may be mapped, and where there is a form."""
-    if network.concatenations or any(layer.kind is LayerKind.MULTIPLY for layer in network.layers):
+    if (
+        network.joints
+        or network.further_inputs
+        or any(layer.kind is LayerKind.MULTIPLY for layer in network.layers)
+    ):
         return np.zeros((len(configs), LEAST_COLUMNS)), np.ones(len(configs), np.bool_)
     rows = np.array([accelerator_row(config) for config in configs], np.int64).reshape(
         -1, len(Hw._fields)

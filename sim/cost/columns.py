@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.cost.area import area
+from sim.cost.area import areas
 from sim.cost.energy import energies
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
@@ -145,12 +145,13 @@ def _swept(column: SweepColumn) -> Callable[[Costing], NDArray[np.int64]]:
 
 
 def _areas(costing: Costing) -> NDArray[np.float64]:
-    return np.array([area(config).total for config in costing.configs])
+    return areas(costing.configs)
 
 
 def _energies(costing: Costing) -> NDArray[np.float64]:
     return energies(
         costing.configs,
+        cycles=costing["cycles"],
         execute_busy=costing["execute_busy"],
         read_bytes=costing["read_bytes"],
         write_bytes=costing["write_bytes"],

@@ -6,9 +6,12 @@ import numpy as np
 
 from sim.arrays.tables import Hw, accelerator_row
 from sim.cost.columns import COLD_COLUMNS, COST_COLUMNS, Costing
+from sim.cost.config_columns import ConfigColumns
+from sim.cost.fpga_resources import resource_columns
 from sim.cost.table import CostTable
 from sim.plan import network_tables
 from sim.realizability import (
+    Violation,
     arithmetic_violations,
     channel_violations,
     check,
@@ -16,13 +19,14 @@ from sim.realizability import (
     table_violations,
 )
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.fpga_devices import FpgaBudget
 from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
 from sim.spec.network import Network
 from sim.sweep import SweepColumn, sweep
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
 
-__all__ = ["evaluate_many"]
+__all__ = ["accelerator_violations", "evaluate_many"]
 
 
 def evaluate_many(
@@ -33,6 +37,7 @@ def evaluate_many(
     columns: Sequence[str] | None = None,
     memory: MemorySystem = DETERMINISTIC,
     images: int = 1,
+    fpga: FpgaBudget | None = None,
 ) -> CostTable:
     """Evaluate many configurations, realizable or not, on a network.
 
@@ -48,6 +53,8 @@ def evaluate_many(
         What lies behind the ports.
     images : int
         Images of a program; the costs are those of the whole program.
+    fpga : FpgaBudget, optional
+        FPGA that accelerators have to fit; those that do not are not realizable.
 
     Raises
     ------
@@ -57,11 +64,11 @@ def evaluate_many(
     constants = (calibration or calibrations.default()).walked(require_fixed(memory))
     blocked = arithmetic_violations(network)
     violations = [
-        check(config)
+        broken
         or blocked
         or table_violations(config, network)
         or channel_violations(config, network)
-        for config in configs
+        for config, broken in zip(configs, _violations(configs, fpga), strict=True)
     ]
     open_rows = [i for i, broken in enumerate(violations) if not broken]
     swept = np.zeros((len(configs), len(SweepColumn)), np.int64)
@@ -99,3 +106,25 @@ def _by_tables(network: Network, accelerators: Sequence[Hw]) -> dict[tuple[int, 
     for place, hw in enumerate(accelerators):
         groups.setdefault((hw.simd, hw.lanes), []).append(place)
     return groups
+
+
+def accelerator_violations(
+    config: AcceleratorConfig, fpga: FpgaBudget | None = None
+) -> list[Violation]:
+    """List the rules that a configuration breaks whatever the network, those of an FPGA included."""
+    return _violations([config], fpga)[0]
+
+
+def _violations(
+    configs: Sequence[AcceleratorConfig], fpga: FpgaBudget | None
+) -> list[list[Violation]]:
+    """Broken rules of configurations, whatever the network."""
+    if fpga is None:
+        return [check(config) for config in configs]
+    violations = [check(config) for config in configs]
+    built = [i for i, broken in enumerate(violations) if not broken]
+    columns = resource_columns(ConfigColumns.of([configs[i] for i in built]), fpga.family)
+    for place, i in enumerate(built):
+        taken = {name: float(values[place]) for name, values in columns.items()}
+        violations[i] = check(configs[i], taken=taken, fpga=fpga)
+    return violations

@@ -1,186 +1,40 @@
-"""Energy proxy: arithmetic done and bytes moved, priced with published 45 nm figures.
+"""Energy of runs: as it was fitted to netlists at work where such a fit is shipped, else the proxy's.
 
-M. Horowitz, "Computing's energy problem (and what we can do about it)", ISSCC 2014, gives at
-45 nm and 0.9 V: int8 multiply 0.2 pJ, int32 add 0.1 pJ, a 64-bit read of an 8 KiB, 32 KiB and
-1 MiB SRAM 10, 20 and 100 pJ, a 64-bit DRAM access 1.3 … 2.6 nJ. It ranks designs; it does not
-promise joules. What it assumes:
-
-* Each multiply-accumulate of the network costs one int8 multiply and one int32 add. SIMD units
-  without work are free.
-* In each cycle in which EXECUTE is busy, every lane reads one register-file row and every PE
-  one vector of its local memory, whatever the layer. For CONV an upper bound: a vector lasts for
-  several cycles, and two pixels are never read at once. For the other kinds, whose lanes read
-  their own banks and, in DEPTHWISE, only the new columns of a window, the right order.
-* A byte read from outside is written once into local memory, a byte stored is read from it once.
-* A LOAD from the weight store reads its rows once from a memory of that size. Writes that fill it, in the first
-  run, are not counted.
-* A write costs as much as a read of the same memory.
-
-Not counted: writes of results into local memory, window rings, saved accumulators, requantization,
-clock tree, control, leakage.
+The one question that search, reports and results ask. ``energy_fits.json`` in this folder decides: with it, and with the
+silicon that it was fitted with, energies are those of :mod:`sim.cost.fitted_energy`, without it those of
+:mod:`sim.cost.energy_proxy`. Whether a fit that is shipped belongs to this gateware is the question of
+``cosilico.gateware.current_calibration``.
 """
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.cost import energy_fit, silicon_fit
+from sim.cost.config_columns import ConfigColumns
+from sim.cost.energy_fit import EnergyFits
+from sim.cost.energy_parts import Activity, EnergyBreakdown, Prediction
+from sim.cost.energy_proxy import proxy_energies, proxy_energy
+from sim.cost.fitted_energy import fitted_energies, fitted_energy
+from sim.cost.silicon_fit import SiliconFits
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = [
-    "Activity",
-    "EnergyBreakdown",
-    "HasMacs",
-    "Prediction",
-    "energies",
-    "energy",
-    "sram_pj_per_byte",
-]
-
-INT8_MULTIPLY_PJ = 0.2
-INT32_ADD_PJ = 0.1
-DRAM_PJ_PER_BYTE = 1300.0 / 8
-"""The lower figure: an efficient mobile DRAM."""
-
-_SRAM_POINTS = ((8 << 10, 10.0 / 8), (32 << 10, 20.0 / 8), (1 << 20, 100.0 / 8))
-"""(capacity in bytes, pJ per byte)."""
-
-
-class HasMacs(Protocol):
-    """A layer: a prediction's or a network's."""
-
-    @property
-    def macs(self) -> int:
-        """Multiply-accumulates for one image."""
-        ...
-
-
-class Prediction(Protocol):
-    """Activity of a run that the proxy prices: busy cycles and bytes of all its images."""
-
-    @property
-    def images(self) -> int:
-        """Images that the run computes."""
-        ...
-
-    @property
-    def execute_busy(self) -> int:
-        """Cycles in which EXECUTE works."""
-        ...
-
-    @property
-    def read_bytes(self) -> int:
-        """Bytes read from external memory."""
-        ...
-
-    @property
-    def write_bytes(self) -> int:
-        """Bytes written to external memory."""
-        ...
-
-    @property
-    def store_bytes(self) -> int:
-        """Bytes read from the weight store."""
-        ...
-
-    @property
-    def layers(self) -> Sequence[HasMacs]:
-        """Layers that were run."""
-        ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Work:
-    """All layers together, as a single layer.
-
-    Parameters
-    ----------
-    macs : int
-        Multiply-accumulates for one image.
-    """
-
-    macs: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Activity:
-    """Activity of a run as plain totals, which a table gives; it satisfies :class:`Prediction`.
-
-    Parameters
-    ----------
-    execute_busy : int
-        Cycles in which EXECUTE works.
-    read_bytes, write_bytes : int
-        External bytes.
-    layers : sequence with ``macs``
-        ``network.layers`` will do.
-    store_bytes : int
-        Bytes read from the weight store.
-    images : int
-        Images of the run, each of which costs the layers' MACs.
-    """
-
-    execute_busy: int
-    read_bytes: int
-    write_bytes: int
-    layers: Sequence[HasMacs]
-    store_bytes: int = 0
-    images: int = 1
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnergyBreakdown:
-    """Energy of a run by part, pJ of the 45 nm proxy.
-
-    Parameters
-    ----------
-    multiply_accumulate : float
-        Arithmetic.
-    register_files : float
-        Weight rows read.
-    local_memory : float
-        Vectors read, and external traffic passing through.
-    weight_store : float
-        Weights read from the weight store.
-    external_memory : float
-        DRAM reads and writes.
-    """
-
-    multiply_accumulate: float
-    register_files: float
-    local_memory: float
-    weight_store: float
-    external_memory: float
-
-    @property
-    def total(self) -> float:
-        """Sum of all parts, pJ."""
-        return float(sum(getattr(self, part.name) for part in fields(self)))
+__all__ = ["Activity", "EnergyBreakdown", "energies", "energy"]
 
 
 def energy(config: AcceleratorConfig, prediction: Prediction) -> EnergyBreakdown:
-    """Energy of a run, of all its images, by part, pJ of the 45 nm proxy."""
-    row_bytes = config.pes * config.compute_lanes * config.row_bytes
-    vector_bytes = config.pes * config.vector_bytes
-    external_bytes = prediction.read_bytes + prediction.write_bytes
-    bank_bytes = config.local_memory_kb * 1024 // config.compute_lanes
-    macs = prediction.images * sum(layer.macs for layer in prediction.layers)
-    busy = prediction.execute_busy
-    return EnergyBreakdown(
-        multiply_accumulate=macs * (INT8_MULTIPLY_PJ + INT32_ADD_PJ),
-        register_files=busy * row_bytes * sram_pj_per_byte(config.register_file_kb * 1024),
-        local_memory=(busy * vector_bytes + external_bytes) * sram_pj_per_byte(bank_bytes),
-        weight_store=prediction.store_bytes * sram_pj_per_byte(config.weight_store_kb * 1024),
-        external_memory=external_bytes * DRAM_PJ_PER_BYTE,
-    )
+    """Energy of a run, of all its images, by part, pJ in 45 nm."""
+    fits = _fits()
+    if fits is None:
+        return proxy_energy(config, prediction)
+    return fitted_energy(config, prediction, *fits)
 
 
 def energies(
     configs: Sequence[AcceleratorConfig],
     *,
+    cycles: NDArray[np.int64],
     execute_busy: NDArray[np.int64],
     read_bytes: NDArray[np.int64],
     write_bytes: NDArray[np.int64],
@@ -192,38 +46,32 @@ def energies(
     Parameters
     ----------
     configs : sequence of AcceleratorConfig
-    execute_busy, read_bytes, write_bytes, store_bytes : int64[n]
+    cycles, execute_busy, read_bytes, write_bytes, store_bytes : int64[n]
         As in :class:`Activity`.
     macs : int
         Multiply-accumulates of the network for one image.
     """
-    layers = (Work(macs=macs),)
-    columns = (execute_busy, read_bytes, write_bytes, store_bytes)
-    activities = zip(*(column.tolist() for column in columns), strict=True)
-    totals = [
-        energy(
-            config,
-            Activity(
-                execute_busy=busy,
-                read_bytes=read,
-                write_bytes=written,
-                store_bytes=stored,
-                layers=layers,
-            ),
-        ).total
-        for config, (busy, read, written, stored) in zip(configs, activities, strict=True)
-    ]
-    return np.array(totals, np.float64)
+    fits = _fits()
+    if fits is not None:
+        columns = {
+            "cycle": cycles,
+            "busy": execute_busy,
+            "mac": np.full(len(configs), macs),
+            "read": read_bytes,
+            "write": write_bytes,
+            "store": store_bytes,
+        }
+        return fitted_energies(ConfigColumns.of(configs), columns, *fits)
+    return proxy_energies(
+        configs,
+        execute_busy=execute_busy,
+        external_bytes=read_bytes + write_bytes,
+        store_bytes=store_bytes,
+        macs=macs,
+    )
 
 
-def sram_pj_per_byte(size_bytes: int) -> float:
-    """Energy of reading one byte of an SRAM of `size_bytes`.
-
-    0 of none. Horowitz's three sizes, straight lines between and beyond them in logarithms: about the square
-    root of the capacity.
-    """
-    if size_bytes == 0:
-        return 0.0
-    (x0, y0), (x1, y1) = _SRAM_POINTS[:2] if size_bytes <= _SRAM_POINTS[1][0] else _SRAM_POINTS[1:]
-    slope = math.log(y1 / y0) / math.log(x1 / x0)
-    return float(y0 * (size_bytes / x0) ** slope)
+def _fits() -> tuple[EnergyFits, SiliconFits] | None:
+    """Fits that are shipped, with the silicon that they are of."""
+    fits, silicon = energy_fit.shipped_if_any(), silicon_fit.shipped_if_any()
+    return None if fits is None or silicon is None or not silicon.has_cells else (fits, silicon)

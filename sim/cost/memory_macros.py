@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sim.cost.area import SINGLE_PORT_BIT_UM2, RamShape, memories
+from sim.cost.area_proxy import SINGLE_PORT_BIT_UM2, RamShape, memories
 from sim.cost.sram import FLIP_FLOP_ROWS, Sram, memory_cells, sram
 from sim.cost.sram_table import MemoryCells
 from sim.spec.accelerator import AcceleratorConfig

@@ -193,6 +193,7 @@ def highest_mhz(cells: MemoryCells) -> int:
     return math.floor(_limit_mhz(cells))
 
 
+@cache
 def _limit_mhz(cells: MemoryCells) -> float:
     """Clock at which the slowest macro takes its share of the period, or its whole cycle."""
     macros = [figures for key, figures in macro_table().macros.items() if key[0] is cells]

@@ -1,7 +1,7 @@
 """The folder of an imported network: ``network.json`` with the host's steps, ``weights.npz``."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from pydantic import Field
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.host import HostProgram
 from sim.importers.host_shapes import require_fit
-from sim.spec.network import Concatenation, Layer, Network, TensorSpec
+from sim.spec.network import Concatenation, Layer, Network, State, TensorSpec
 from sim.spec.network_json import NetworkDocument, read_document, read_network, write_document
 
 __all__ = [
@@ -62,10 +62,11 @@ def network_name(stem: str) -> str:
 
 def checked_network(
     name: str,
-    source: TensorSpec,
+    inputs: Sequence[TensorSpec],
     layers: tuple[Layer, ...],
     outputs: tuple[str, ...] = (),
     concatenations: tuple[Concatenation, ...] = (),
+    states: tuple[State, ...] = (),
 ) -> Network:
     """The network that an importer made.
 
@@ -77,10 +78,12 @@ def checked_network(
     try:
         return Network(
             name=name,
-            input=source,
+            input=inputs[0],
             layers=layers,
             outputs=outputs,
             concatenations=concatenations,
+            further_inputs=tuple(inputs[1:]),
+            states=states,
         )
     except ValueError as error:
         raise UnsupportedModelError(str(error)) from None

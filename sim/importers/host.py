@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,9 +43,11 @@ __all__ = [
     "Dequantize",
     "HostEnd",
     "HostProgram",
+    "HostStart",
     "HostStep",
     "LogSoftmax",
     "Logistic",
+    "ModelInputs",
     "ModelPort",
     "Quantize",
     "QuantizeHalfEven",
@@ -57,6 +59,9 @@ __all__ = [
 ]
 
 _Array = NDArray[Any]
+
+ModelInputs: TypeAlias = _Array | Sequence[_Array]
+"""Inputs of a model: of one input an array [N, ...], of several such an array for each."""
 
 PORT_TYPES = ("int8", "uint8", "int32", "int64", "float32")
 """Types at the ends of a model."""
@@ -94,6 +99,20 @@ class ModelPort:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostStart:
+    """One of several inputs of a model.
+
+    Parameters
+    ----------
+    input, before
+        As of :class:`HostProgram`.
+    """
+
+    input: ModelPort
+    before: tuple[HostStep, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostEnd:
     """One of several outputs of a model.
 
@@ -125,6 +144,8 @@ class HostProgram:
         In which the model holds what the network computes: its first output.
     further : tuple of HostEnd
         The model's outputs but the first, in its order.
+    further_inputs : tuple of HostStart
+        The model's inputs but the first, in its order and that of the network's.
     """
 
     input: ModelPort
@@ -133,22 +154,37 @@ class HostProgram:
     after: tuple[HostStep, ...]
     output: ModelPort
     further: tuple[HostEnd, ...] = ()
+    further_inputs: tuple[HostStart, ...] = ()
 
-    def prepare(self, x: _Array) -> NDArray[np.int8]:
-        """Turn the model's inputs [N, ...] into the network's, int8[N, height, width, channels].
+    @property
+    def starts(self) -> tuple[HostStart, ...]:
+        """All of the model's inputs."""
+        return (HostStart(input=self.input, before=self.before), *self.further_inputs)
+
+    def prepare(self, x: ModelInputs) -> NDArray[np.int8]:
+        """Turn the model's inputs into the network's, int8[N, height, width, channels].
+
+        Those of several inputs become int8[N, values], as :func:`sim.spec.inputs.split` divides them.
 
         Raises
         ------
         CosilicoError
-            If ``x`` is not of the model's input type and shape, or has a value without int8 form.
+            If ``x`` is not of the model's input types and shapes, or has a value without int8 form.
         """
-        if x.dtype != np.dtype(self.input.dtype) or x.shape[1:] != self.input.shape or not len(x):
-            shape = ", ".join(map(str, self.input.shape))
-            raise CosilicoError(
-                f"x must be {self.input.dtype} of shape (N, {shape}), "
-                f"not {x.dtype} of shape {x.shape}"
-            )
-        return run_steps(self.before, x)
+        given = [x] if isinstance(x, np.ndarray) else list(x)
+        if len(given) != len(self.starts):
+            rule = f"must be {len(self.starts)} arrays, one for each input of the model"
+            raise CosilicoError(f"x {rule}, not {len(given)}")
+        made = []
+        for place, (start, values) in enumerate(zip(self.starts, given, strict=True)):
+            name = f"x.{place}" if place else "x"
+            made.append(_prepared(start, values, name))
+            if len(values) != len(given[0]):
+                rule = f"{name} must have {len(given[0])} inferences, as x has"
+                raise CosilicoError(f"{rule}, not {len(values)}")
+        if len(made) == 1:
+            return made[0]
+        return np.concatenate([values.reshape(len(values), -1) for values in made], axis=1)
 
     def logits(self, y: NDArray[np.int8]) -> NDArray[np.int8]:
         """Bring the network's first output, int8[N, height, width, channels], into the model's shape."""
@@ -173,6 +209,7 @@ class HostProgram:
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields of the host program as a JSON object."""
+        starts = [_start_json(start) for start in self.further_inputs]
         return {
             "input": _port_json(self.input),
             "before": [_step_json(step) for step in self.before],
@@ -180,6 +217,7 @@ class HostProgram:
             "after": [_step_json(step) for step in self.after],
             "output": _port_json(self.output),
             **({"further": [_end_json(end) for end in self.further]} if self.further else {}),
+            **({"further_inputs": starts} if starts else {}),
         }
 
     @classmethod
@@ -207,7 +245,25 @@ class HostProgram:
                 )
                 for index, end in enumerate(record.further)
             ),
+            further_inputs=tuple(
+                HostStart(
+                    input=ModelPort(**dict(start.input)),
+                    before=_steps(start.before, f"further_inputs[{index}].before"),
+                )
+                for index, start in enumerate(record.further_inputs)
+            ),
         )
+
+
+def _prepared(start: HostStart, x: _Array, name: str) -> NDArray[np.int8]:
+    """Run the steps of an input of the model, which must be as its port says."""
+    port = start.input
+    if x.dtype != np.dtype(port.dtype) or x.shape[1:] != port.shape or not len(x):
+        shape = ", ".join(map(str, port.shape))
+        raise CosilicoError(
+            f"{name} must be {port.dtype} of shape (N, {shape}), not {x.dtype} of shape {x.shape}"
+        )
+    return run_steps(start.before, x)
 
 
 def _port_json(port: ModelPort) -> dict[str, Any]:
@@ -219,6 +275,13 @@ def _step_json(step: Any) -> dict[str, Any]:
     values = {name: getattr(step, name) for name in step.__slots__}
     return {"kind": kind} | {
         name: list(value) if isinstance(value, tuple) else value for name, value in values.items()
+    }
+
+
+def _start_json(start: HostStart) -> dict[str, Any]:
+    return {
+        "input": _port_json(start.input),
+        "before": [_step_json(step) for step in start.before],
     }
 
 
@@ -243,6 +306,11 @@ class _EndRecord(Record):
     output: _PortRecord
 
 
+class _StartRecord(Record):
+    input: _PortRecord
+    before: Annotated[list[dict[str, Any]], Field(max_length=STEPS_LIMIT)]
+
+
 class _HostRecord(Record):
     input: _PortRecord
     before: Annotated[list[dict[str, Any]], Field(max_length=STEPS_LIMIT)]
@@ -250,6 +318,9 @@ class _HostRecord(Record):
     after: Annotated[list[dict[str, Any]], Field(max_length=STEPS_LIMIT)]
     output: _PortRecord
     further: Annotated[list[_EndRecord], Field(max_length=STEPS_LIMIT)] = Field(
+        default_factory=list
+    )
+    further_inputs: Annotated[list[_StartRecord], Field(max_length=STEPS_LIMIT)] = Field(
         default_factory=list
     )
 

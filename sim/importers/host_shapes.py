@@ -41,11 +41,18 @@ class _Value:
 
 def require_fit(host: HostProgram, network: Network) -> None:
     """Raise :class:`DesignFileError` where a step cannot take what the step before it gives."""
-    model_input = _Value(host.input.dtype, host.input.shape)
-    size = math.prod(model_input.shape)
-    if size > VALUES_LIMIT:
-        raise DesignFileError(f"host.input must have at most {VALUES_LIMIT} values, not {size}")
-    _require("host.before", _after(host.before, model_input, "before"), "int8", network.input.shape)
+    if len(host.starts) != len(network.inputs):
+        rule = f"must be {len(network.inputs) - 1}, for the network's inputs but the first"
+        raise DesignFileError(f"host.further_inputs {rule}, not {len(host.further_inputs)}")
+    for index, (start, source) in enumerate(zip(host.starts, network.inputs, strict=True)):
+        where = f"further_inputs[{index - 1}]." if index else ""
+        model_input = _Value(start.input.dtype, start.input.shape)
+        size = math.prod(model_input.shape)
+        if size > VALUES_LIMIT:
+            rule = f"must have at most {VALUES_LIMIT} values, not {size}"
+            raise DesignFileError(f"host.{where}input {rule}")
+        given = _after(start.before, model_input, f"{where}before")
+        _require(f"host.{where}before", given, "int8", source.shape)
     logits = _Value("int8", host.logits_shape)
     if math.prod(logits.shape) != math.prod(network.output.shape):
         raise DesignFileError(

@@ -127,8 +127,8 @@ MODULES = (
     ),
     ModuleRow(
         modules="`*`, `torch.mul` of two tensors",
-        becomes="`factors` of the vector, and `multiply`",
-        conditions="one with a value for each channel of the other, as in squeeze-and-excitation",
+        becomes="`factors` of the vector, and `multiply`; of one shape nine layers with activation tables",
+        conditions="of one shape, or one with a value for each channel of the other, as in squeeze-and-excitation",
         operators=("mul.Tensor",),
     ),
     ModuleRow(

@@ -10,6 +10,7 @@ from sim.importers.operator_table import OperatorTable
 from sim.importers.tflite.conversion import HINTS
 from sim.importers.tflite.host_steps import HOST_OPERATORS
 from sim.importers.tflite.lowering import OPERATORS
+from sim.importers.tflite.variables import VARIABLE_OPERATORS
 
 __all__ = ["SUPPORTED_PAGE", "supported_operators"]
 
@@ -20,8 +21,8 @@ _HEAD = """# Supported operators
 This page is generated from the importer's tables (`make supported`); a test compares the two.
 
 What is not here is refused with the operator's name, its index and the name of its output tensor. Nothing is
-replaced by something similar. In all of it: one input, any outputs (of a PyTorch module one), a batch of 1, fixed
-shapes, 8-bit activations with one scale and zero point, one graph. Weights: one scale or one for each output
+replaced by something similar. In all of it: any inputs and outputs (of a PyTorch module one each), a batch of 1, fixed
+shapes, 8-bit activations with one scale and zero point, one graph (of TensorFlow Lite others may give variables their first values). Weights: one scale or one for each output
 channel; biases: int32 or none, in ONNX also float32.
 
 TensorFlow Lite: int8 activations; fused activations `NONE`, `RELU`, `RELU6`, `RELU_N1_TO_1`; windows `SAME` or
@@ -35,6 +36,7 @@ ONNX: int8 or uint8 activations (uint8 become int8, less 128); any padding and s
 _NETWORK = "Bit by bit as TensorFlow Lite Micro computes them."
 _HOST = """Only in a row from the model's input on, or up to one of its outputs. `SHAPE`, `STRIDED_SLICE` and `PACK` may
 compute what shape a `RESHAPE` gives; they are passed over, as the shape is fixed anyway."""
+_KEPT = "Variables become [states](importing.md#models-that-run-step-by-step), which a run finds as the run before has left them."
 _ONNX = "Each layer within 1 of onnxruntime ([what differs](importing.md#onnx)), activation tables bit by bit."
 
 _PYTORCH = """Programs that `torch.export.save` wrote: float, quantized here after training, or quantized by PT2E before.
@@ -53,6 +55,12 @@ def supported_operators() -> str:
             "TensorFlow Lite: computed by the accelerator", _NETWORK, _BECOMES, _rows(OPERATORS)
         ),
         *_table("TensorFlow Lite: computed by the host", _HOST, _ENDS, _host_rows()),
+        *_table(
+            "TensorFlow Lite: kept for the next inference",
+            _KEPT,
+            ("operator", "conditions"),
+            [(f"`{name}`", text) for name, text in sorted(VARIABLE_OPERATORS.items())],
+        ),
         *_hints("TensorFlow Lite", HINTS),
         *_table("ONNX", _ONNX, _BECOMES, _rows(ONNX_OPERATORS)),
         *_hints("ONNX", ONNX_HINTS),

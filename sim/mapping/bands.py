@@ -1,6 +1,6 @@
 """Bands: how many rows of depthwise windows are read together, and how long that takes."""
 
-from sim.arrays.geometry import ceil_div, uses_window
+from sim.arrays.geometry import ceil_div, pixel_sets, uses_window
 from sim.arrays.kernel import in_place
 from sim.arrays.tables import LayerColumn
 from sim.mapping.bank_ports import stores_met
@@ -73,14 +73,37 @@ def band_times(kernel_y, kernel_x, stride_y, stride_x, pixels, band, windows, le
     lag, first_lag = 0, 0
     if band > 1:
         lag, first_lag = _lag(kernel_y, kernel_x, fresh), _lag(kernel_y, kernel_x, kernel_x)
-    cycles = max(least, stores, ceil_div(kernel_y * kernel_x, DOT_WIDTH))
     highest = min(band, windows)
-    sets = ceil_div(highest, pixels)
-    for number in range(1, sets + 1):
+    cycles = _interval(kernel_y, kernel_x, stride_y, fresh, pixels, highest, least, stores, lag)
+    return cycles, _lead(kernel_y, kernel_x, stride_y, pixels, highest, cycles, stores, first_lag)
+
+
+@in_place
+def _interval(kernel_y, kernel_x, stride_y, fresh, pixels, highest, least, stores, lag):
+    """Initiation interval of a band with ``highest`` rows of windows, of each of which ``fresh`` columns are read anew."""
+    cycles = max(least, stores, ceil_div(kernel_y * kernel_x, DOT_WIDTH))
+    for number in range(1, pixel_sets(highest, pixels) + 1):
         rows = (min(number * pixels, highest) - 1) * stride_y + kernel_y
-        cycles = max(cycles, ceil_div(fresh * rows + lag, number) + stores)
+        if fresh * rows + lag > number * (cycles - stores):
+            cycles = max(cycles, ceil_div(fresh * rows + lag, number) + stores)
+    return cycles
+
+
+@in_place
+def _least_lead(kernel_y, kernel_x, stride_y, pixels, highest, cycles, first_lag):
+    """Lead of a band if no read gave way to a store."""
     lead = 0
-    for number in range(1, sets + 1):
+    for number in range(1, pixel_sets(highest, pixels) + 1):
+        rows = (min(number * pixels, highest) - 1) * stride_y + kernel_y
+        lead = max(lead, kernel_x * rows - (number * cycles - first_lag))
+    return lead
+
+
+@in_place
+def _lead(kernel_y, kernel_x, stride_y, pixels, highest, cycles, stores, first_lag):
+    """Cycles by which a band's first sets end later."""
+    lead = 0
+    for number in range(1, pixel_sets(highest, pixels) + 1):
         rows = (min(number * pixels, highest) - 1) * stride_y + kernel_y
         needed, end = kernel_x * rows, number * cycles - first_lag
         lead = max(lead, needed - end)
@@ -88,7 +111,7 @@ def band_times(kernel_y, kernel_x, stride_y, stride_x, pixels, band, windows, le
         while lacking > 0:
             lacking = needed + stores_met(end + lead, cycles, stores, lead) - (end + lead)
             lead += max(0, lacking)
-    return cycles, lead
+    return lead
 
 
 @in_place
@@ -102,19 +125,31 @@ def choose_band(layer, pixels, rows, columns, least, stores):
     stride_y, stride_x = layer[LayerColumn.STRIDE_Y], layer[LayerColumn.STRIDE_X]
     if layer[LayerColumn.FACTORS] > 0:
         kernel_y = FACTOR_BYTES
-    sets = ceil_div(rows, pixels)
+    sets = pixel_sets(rows, pixels)
     if not uses_window(kernel_y, kernel_x, stride_x):
         interval = max(least, kernel_y * kernel_x + stores)
         return 1, interval, 0, sets * columns * interval
+    fresh = min(kernel_x, stride_x)
+    lag, first_lag = _lag(kernel_y, kernel_x, fresh), _lag(kernel_y, kernel_x, kernel_x)
+    most = 0
+    while most < sets and fits_band(kernel_y, kernel_x, stride_y, stride_x, (most + 1) * pixels):
+        most += 1
     best_band, best_interval, best_lead, best = 0, 0, 0, 0
-    for number in range(1, sets + 1):
+    # more rows are mostly better, and spare others a closer look
+    for number in range(most, 0, -1):
         band = number * pixels
-        if not fits_band(kernel_y, kernel_x, stride_y, stride_x, band):
-            break
-        interval, lead = band_times(
-            kernel_y, kernel_x, stride_y, stride_x, pixels, band, rows, least, stores
+        highest = min(band, rows)
+        own, first = (lag, first_lag) if band > 1 else (0, 0)
+        interval = _interval(
+            kernel_y, kernel_x, stride_y, fresh, pixels, highest, least, stores, own
         )
-        cycles = sets * columns * interval + ceil_div(rows, band) * lead
-        if best_band == 0 or cycles < best:
+        bands = ceil_div(rows, band)
+        if best_band > 0:
+            lead = _least_lead(kernel_y, kernel_x, stride_y, pixels, highest, interval, first)
+            if sets * columns * interval + bands * lead > best:
+                continue
+        lead = _lead(kernel_y, kernel_x, stride_y, pixels, highest, interval, stores, first)
+        cycles = sets * columns * interval + bands * lead
+        if best_band == 0 or cycles <= best:
             best_band, best_interval, best_lead, best = band, interval, lead, cycles
     return best_band, best_interval, best_lead, best

@@ -7,7 +7,7 @@ next set's come, and all reads of a set before its steps.
 
 from typing import NamedTuple
 
-from sim.arrays.geometry import ceil_div
+from sim.arrays.geometry import ceil_div, pixel_lanes
 from sim.arrays.kernel import in_place
 from sim.spec.accelerator import ADD_HOLD, STORE_DISTANCE
 from sim.spec.descriptor import STORE_SLACK_BITS, ExecuteOp
@@ -80,17 +80,23 @@ def set_reads(op, pixels, ports, variant):
         return 2 * pixels
     if op != ExecuteOp.CONV:
         return 0
-    size = ports.lanes // pixels
+    size = pixel_lanes(ports.lanes, pixels)
     groups = 0
     if ports.spread:
         groups = ports.groups
     elif ports.groups >= ports.lanes:
         groups = min(ports.groups, ceil_div(ports.groups, ports.lanes) * size)
     else:
-        for group in range(ports.groups):
-            bank = (ports.first + group) % ports.lanes
-            groups += bank // size == variant
+        low = variant * size  # the groups' banks go on with the first behind the last
+        groups = _common(ports.first, ports.groups, low, size)
+        groups += _common(ports.first, ports.groups, low + ports.lanes, size)
     return ports.taps * pixels * groups
+
+
+@in_place
+def _common(first, count, other, size):
+    """Numbers among ``count`` from ``first`` on that are among ``size`` from ``other`` on."""
+    return max(0, min(first + count, other + size) - max(first, other))
 
 
 @in_place
@@ -172,4 +178,6 @@ def _bursts(cycles, interval, stores):
     """Most stores in so many cycles, where ``stores`` follow one another once in an interval."""
     if cycles <= 0:
         return 0
+    if cycles < interval:
+        return min(cycles, stores)
     return cycles // interval * stores + min(cycles % interval, stores)

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from sim.arrays.geometry import ceil_div, most_served, served, set_shape
+from sim.arrays.geometry import most_served, pixel_log2, pixel_sets, served, set_shape
 from sim.arrays.kernel import in_place
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import LayerColumn
@@ -85,10 +85,14 @@ class Times(NamedTuple):
 def rows_of(op, pixels, rows, columns, first_row, first_column, tile_y, tile_x, halo, sources):
     """:class:`Rows` of a tile. With ``sources`` every PE stores the outputs of so many PEs of its row."""
     down, across = set_shape(op, pixels)
-    times = max(1, sources)
+    times, log2 = max(1, sources), pixel_log2(pixels)
     most = most_served(tile_y, halo[0], halo[1], first_row, rows, down) * times
     most *= most_served(tile_x, halo[2], halo[3], first_column, columns, across)
-    y, x = (rows - 1) // down * down, (columns - 1) // across * across
+    y, x = rows - 1, columns - 1
+    if op == ExecuteOp.DEPTHWISE:
+        y = y >> log2 << log2
+    else:
+        x = x >> log2 << log2
     last = served(tile_y, halo[0], halo[1], first_row + y, rows - y) * times
     last *= served(tile_x, halo[2], halo[3], first_column + x, columns - x)
     return Rows(first_row, first_column, rows, columns, most, last)
@@ -128,7 +132,7 @@ def descriptor_times(layer, op, slots, pixels, rows, fewest, apart, ports, varia
         # others' stores are not as many, or not as seldom
         hold = drained_hold(op, pixels, rows.last) if apart else 0
         return Times(interval, band, lead, 0, hold, cycles)
-    sets = rows.rows * ceil_div(rows.columns, pixels)
+    sets = rows.rows * pixel_sets(rows.columns, pixels)
     reads, base = set_reads(op, pixels, ports, variant), base_hold(op, pixels)
     gap = ports.quads - pixels if op == ExecuteOp.CONV else 0
     floor = max(least, fewest)
@@ -160,7 +164,7 @@ def _part(layer, slots, pixels, rows, fewest, apart, ports, rounds):
     variants, total = port_variants(op, pixels, ports), 0
     for variant in range(min(variants, rounds)):
         times = descriptor_times(layer, op, slots, pixels, rows, fewest, apart, ports, variant)
-        count = rounds // variants + (variant < rounds % variants)
+        count = (rounds + variants - 1 - variant) >> pixel_log2(variants)
         total += count * (times.cycles + times.hold - base + own)
     return total
 

@@ -35,8 +35,8 @@ def channel_places(network: Network, simd: int, lanes: int) -> dict[str, Places]
     lanes : int
         Lanes of a PE, and its banks.
     """
-    source = network.input
-    places: dict[str, Places] = {source.name: ((0, source.channels),)}
+    places: dict[str, Places] = {source.name: ((0, source.channels),) for source in network.inputs}
+    places |= {state.name: ((0, state.output.channels),) for state in network.states}
     joints = {joint.name: joint for joint in network.concatenations}
 
     def place(name: str) -> Places:

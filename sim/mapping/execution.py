@@ -4,7 +4,17 @@ Every function works on one output tile; what it returns is exact for the EXECUT
 and the mapper chooses by it.
 """
 
-from sim.arrays.geometry import add_slots, ceil_div, groups_of, segment_slots
+from typing import NamedTuple
+
+from sim.arrays.geometry import (
+    add_slots,
+    ceil_div,
+    groups_of,
+    pixel_lanes,
+    pixel_log2,
+    pixel_sets,
+    segment_slots,
+)
 from sim.arrays.kernel import in_place
 from sim.arrays.network_input import input_bank, windows_per_vector
 from sim.arrays.plan_columns import LayerPlan
@@ -35,6 +45,7 @@ from sim.spec.network import FACTOR_BYTES
 __all__ = [
     "NO_HALO",
     "SPREAD",
+    "LayerWork",
     "choose_pixels",
     "exchanged",
     "hop_cycles",
@@ -42,6 +53,7 @@ __all__ = [
     "last_split_times",
     "layer_cycles",
     "layer_ports",
+    "layer_work",
     "lets_pixels",
     "lets_spread",
     "planned_ports",
@@ -69,7 +81,7 @@ def spread_over(groups, pixels, exchange, hw):
     """PE columns that split the output channel groups; 1 where they split pixels."""
     if exchange != SPREAD:
         return 1
-    return min(hw.pes_x, ceil_div(groups, hw.lanes // pixels))
+    return min(hw.pes_x, ceil_div(groups, pixel_lanes(hw.lanes, pixels)))
 
 
 @in_place
@@ -153,16 +165,108 @@ def issue_slots(layer, channels, in_y, in_x, pixels, simd):
     return in_y * in_x if op == ExecuteOp.POOL else 0
 
 
+class LayerWork(NamedTuple):
+    """A layer's work on an accelerator, whatever its tile is.
+
+    Parameters
+    ----------
+    channels, groups : int
+        Input channels of a window; output channel groups.
+    tap_rows, tap_columns, steps, splits : int
+        Splits of its weights and their number; 1 for all but convolutions.
+    last : int
+        Number of a window's last input vector.
+    saved : tuple of 4 ints
+        Of several splits, least cycles of a set of windows in all but the last, for 1, 2, 4 and 8 pixels.
+    ports : Ports
+        Where PE columns split its pixels.
+    stored : int
+        Rows of weights that come from the weight store.
+    streamed : int
+        Cycles in which the others come from memory.
+    """
+
+    channels: int
+    groups: int
+    tap_rows: int
+    tap_columns: int
+    steps: int
+    splits: int
+    last: int
+    saved: tuple[int, int, int, int]
+    ports: Ports
+    stored: int
+    streamed: int
+
+
 @in_place
-def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, exchange, hw):
+def layer_work(layer, channels, outputs, hw):
+    """:class:`LayerWork` of a layer with so many input channels of a window, and output channels."""
+    kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
+    quads, per_group = ceil_div(channels, DOT_WIDTH), hw.simd // DOT_WIDTH
+    tap_rows, tap_columns, steps, splits = kernel_y, kernel_x, quads, 1
+    saved = (0, 0, 0, 0)
+    if layer[LayerColumn.OP] == ExecuteOp.CONV:
+        tap_rows, tap_columns, steps = choose_split(
+            kernel_y, kernel_x, quads, hw.weight_rows, per_group
+        )
+        splits = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, steps)
+        if splits > 1:
+            split = (kernel_y, kernel_x, quads, tap_rows, tap_columns, steps, per_group)
+            saved = (
+                split_cycles(*split, 1)[0],
+                split_cycles(*split, 2)[0],
+                split_cycles(*split, 4)[0],
+                split_cycles(*split, 8)[0],
+            )
+    total = stored_weight_rows(layer, channels, outputs, hw)
+    stored = min(hw.store_rows, total)
+    streamed = 0
+    if stored < total:
+        size = weight_bytes(layer, channels, outputs, hw) * (total - stored) // total
+        streamed = size * hw.cost // (hw.bus_bytes * hw.earn)
+    return LayerWork(
+        channels,
+        groups_of(outputs, hw.simd),
+        tap_rows,
+        tap_columns,
+        steps,
+        splits,
+        (quads - 1) // per_group,
+        saved,
+        layer_ports(layer, channels, False, hw),
+        stored,
+        streamed,
+    )
+
+
+@in_place
+def _rounds(work, pixels, exchange, hw):
+    """(rounds, PE columns that split the output channel groups) of a layer."""
+    spread = spread_over(work.groups, pixels, exchange, hw)
+    return ceil_div(work.groups, pixel_lanes(hw.lanes, pixels) * spread), spread
+
+
+@in_place
+def _slots(work, layer, in_y, in_x, pixels, hw):
+    """:func:`issue_slots` of a layer that is computed in one split."""
+    if layer[LayerColumn.OP] == ExecuteOp.CONV:
+        taps = layer[LayerColumn.KERNEL_Y] * layer[LayerColumn.KERNEL_X]
+        per_group = hw.simd // DOT_WIDTH
+        rest = ceil_div(work.channels, DOT_WIDTH) - work.last * per_group
+        return taps * (work.last * max(per_group, pixels) + max(rest, pixels))
+    return issue_slots(layer, work.channels, in_y, in_x, pixels, hw.simd)
+
+
+@in_place
+def layer_cycles(work, layer, tile_y, tile_x, in_y, in_x, pixels, halo, exchange, hw):
     """(EXECUTE cycles of an image, times that the weights are loaded) of a layer's tile.
 
     Parameters
     ----------
+    work : LayerWork
     layer : int64[len(LayerColumn)]
         Row of the layer table.
-    channels, groups : int
-        Input channels; output channel groups.
     tile_y, tile_x, in_y, in_x : int
         Output and input tile of a PE.
     pixels : int
@@ -173,25 +277,18 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
         See :data:`SPREAD`.
     hw : Hw
     """
-    op = layer[LayerColumn.OP]
-    kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
-    rounds = ceil_div(groups, hw.lanes // pixels * spread_over(groups, pixels, exchange, hw))
-    sources = exchanged(groups, pixels, exchange, hw)
-    sets = ceil_div(tile_x, pixels)
-    splits = 1
-    quads = ceil_div(channels, DOT_WIDTH)
+    op, splits = layer[LayerColumn.OP], work.splits
+    rounds, spread = _rounds(work, pixels, exchange, hw)
+    sources = spread if exchange == SPREAD else exchange
     if layer[LayerColumn.FACTORS] > 0:
         row = rows_of(op, pixels, 1, tile_x, 0, 0, tile_y, tile_x, halo, sources)
         times = product_times(layer, row, halo)
         return rounds * tile_y * (times.cycles + times.hold + descriptor_cycles(op, pixels)), 1
-    if op == ExecuteOp.CONV:
-        tap_rows, tap_columns, size = choose_split(
-            kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
-        )
-        splits = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
     if splits == 1:
-        slots = issue_slots(layer, channels, in_y, in_x, pixels, hw.simd)
-        ports = layer_ports(layer, channels, exchange == SPREAD, hw)
+        slots = _slots(work, layer, in_y, in_x, pixels, hw)
+        ports = work.ports
+        if exchange == SPREAD and op == ExecuteOp.CONV:
+            ports = Ports(ports.taps, ports.groups, ports.first, ports.quads, ports.lanes, 1)
         _, _, total = choose_borders(
             layer, slots, pixels, tile_y, tile_x, halo, sources, ports, rounds
         )
@@ -204,12 +301,11 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
     blocks = ceil_div(tile_y, rows) * ceil_div(tile_x, columns)
     if splits > 2:
         loads = blocks * ceil_div(hw.images, together)
-    saved, _ = split_cycles(
-        kernel_y, kernel_x, quads, tap_rows, tap_columns, size, hw.simd // DOT_WIDTH, pixels
-    )
+    split = (work.tap_rows, work.tap_columns, work.steps, splits)
     times = last_split_times(
         layer,
-        channels,
+        work.channels,
+        split,
         pixels,
         tile_y,
         tile_x,
@@ -220,9 +316,26 @@ def layer_cycles(layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, ha
         exchange == SPREAD,
         hw,
     )
-    total = tile_y * sets * (saved + times.interval)
+    total = tile_y * pixel_sets(tile_x, pixels) * (work.saved[pixel_log2(pixels)] + times.interval)
     total += blocks * (splits * descriptor_cycles(op, pixels) + times.hold - base_hold(op, pixels))
     return rounds * total, loads
+
+
+@in_place
+def _least_cycles(work, layer, tile_y, tile_x, in_y, in_x, pixels, rounds, hw):
+    """No more than the EXECUTE cycles of :func:`layer_cycles`: its sets, as if they shared no port."""
+    op = layer[LayerColumn.OP]
+    sets = tile_y * pixel_sets(tile_x, pixels)
+    interval = REQUANTIZER_PHASES
+    if op == ExecuteOp.DEPTHWISE:
+        sets = pixel_sets(tile_y, pixels) * tile_x
+        taps = layer[LayerColumn.KERNEL_Y] * layer[LayerColumn.KERNEL_X]
+        interval = max(interval, ceil_div(taps, DOT_WIDTH))
+    elif work.splits == 1:
+        interval = max(interval, _slots(work, layer, in_y, in_x, pixels, hw))
+    else:
+        interval += work.saved[pixel_log2(pixels)]
+    return rounds * sets * interval
 
 
 @in_place
@@ -256,17 +369,17 @@ def layer_ports(layer, channels, spread, hw):
 
 @in_place
 def last_split_times(
-    layer, channels, pixels, tile_y, tile_x, rows, columns, halo, sources, spread, hw
+    layer, channels, split, pixels, tile_y, tile_x, rows, columns, halo, sources, spread, hw
 ):
     """:class:`sim.mapping.borders.Times` of a convolution's last split, the same in all blocks.
 
-    Blocks have ``rows`` × ``columns`` windows, the last blocks fewer. Other splits read other banks in another order.
+    ``split`` has the tap rows, tap columns and 4-channel steps of a split, and the number of splits. Blocks have
+    ``rows`` × ``columns`` windows, the last blocks fewer. Other splits read other banks in another order.
     """
     op = layer[LayerColumn.OP]
     kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
     quads, per_group = ceil_div(channels, DOT_WIDTH), hw.simd // DOT_WIDTH
-    tap_rows, tap_columns, size = choose_split(kernel_y, kernel_x, quads, hw.weight_rows, per_group)
-    count = split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
+    tap_rows, tap_columns, size, count = split
     y0, y1, x0, x1, first, end = split_bounds(
         kernel_y, kernel_x, quads, tap_rows, tap_columns, size, count - 1
     )
@@ -274,9 +387,9 @@ def last_split_times(
     slots = taps * segment_slots(first, end, hw.simd, pixels)
     groups = (end - 1) // per_group - first // per_group + 1
     if not spread:  # of which a round's banks have so many at most
-        groups = min(groups, ceil_div(groups, hw.lanes) * (hw.lanes // pixels))
+        groups = min(groups, ceil_div(groups, hw.lanes) * pixel_lanes(hw.lanes, pixels))
     tile = rows_of(op, pixels, tile_y, tile_x, 0, 0, tile_y, tile_x, halo, sources)
-    sets, base = rows * ceil_div(columns, pixels), base_hold(op, pixels)
+    sets, base = rows * pixel_sets(columns, pixels), base_hold(op, pixels)
     drained = drained_hold(op, pixels, tile.most)
     interval, slack, drains = share_port(
         max(slots, REQUANTIZER_PHASES),
@@ -310,63 +423,56 @@ def stored_weight_rows(layer, channels, outputs, hw):
 
 
 @in_place
-def weight_blocks(layer, channels, groups, pixels, exchange, hw):
+def weight_blocks(work, layer, pixels, exchange, hw):
     """Different weight blocks that a layer's LOADs bring; two stay in the register files."""
     if layer[LayerColumn.SHARED]:
         return 1
-    rounds = ceil_div(groups, hw.lanes // pixels * spread_over(groups, pixels, exchange, hw))
-    if layer[LayerColumn.OP] == ExecuteOp.DEPTHWISE:
-        return rounds
-    kernel_y, kernel_x = layer[LayerColumn.KERNEL_Y], layer[LayerColumn.KERNEL_X]
-    quads = ceil_div(channels, DOT_WIDTH)
-    tap_rows, tap_columns, size = choose_split(
-        kernel_y, kernel_x, quads, hw.weight_rows, hw.simd // DOT_WIDTH
-    )
-    return rounds * split_count(kernel_y, kernel_x, quads, tap_rows, tap_columns, size)
+    return _rounds(work, pixels, exchange, hw)[0] * work.splits
 
 
 @in_place
-def _weight_cycles(layer, channels, outputs, loads, columns, hw):
-    """Cycles in which a layer's weights are loaded so many times.
-
-    From the weight store a row per cycle for each of ``columns`` columns of PEs.
-    """
-    total = stored_weight_rows(layer, channels, outputs, hw)
-    rows = min(hw.store_rows, total)
-    size = weight_bytes(layer, channels, outputs, hw) * (total - rows) // total
-    return loads * (ceil_div(rows, columns) + size * hw.cost // (hw.bus_bytes * hw.earn))
+def _lets(layer, pixels, tile_y, tile_x, exchange):
+    """Whether so many pixels can be computed at once on a tile with that exchange."""
+    if exchange == SPREAD and not lets_spread(layer, pixels):
+        return False
+    return lets_pixels(layer, pixels, tile_y, tile_x)
 
 
 @in_place
-def choose_pixels(layer, channels, outputs, tile_y, tile_x, in_y, in_x, halo, exchange, hw):
+def choose_pixels(work, layer, tile_y, tile_x, in_y, in_x, halo, exchange, hw):
     """(pixels computed at once, EXECUTE cycles, transfer cycles of the weights) of all images.
 
-    ``channels`` and ``outputs`` are the input and output channels.
-
-    Least time in which weights stream behind the computation, one block ahead, and of the EXECUTE
-    cycles where these are equal.
+    Least time in which weights stream behind the computation, one block ahead; of the EXECUTE
+    cycles where these are equal; and of the pixels.
     """
-    groups = groups_of(outputs, hw.simd)
     best, best_pixels, best_cycles, best_transfer = -1, 1, 0, 0
-    pixels, most = 1, hw.lanes
+    first, most = 1, hw.lanes
     if layer[LayerColumn.INTERLEAVES]:  # a round's lanes have a vector's factors
-        pixels = most = max(1, hw.lanes // FACTOR_BYTES)
+        first = most = max(1, hw.lanes // FACTOR_BYTES)
     if layer[LayerColumn.WINDOW_PIXELS] > 0:  # a set's windows lie in a vector
         most = min(most, windows_per_vector(layer, hw.simd))
-    while pixels <= most and lets_pixels(layer, pixels, tile_y, tile_x):
-        if exchange == SPREAD and not lets_spread(layer, pixels):
-            break
-        cycles, loads = layer_cycles(
-            layer, channels, groups, tile_y, tile_x, in_y, in_x, pixels, halo, exchange, hw
-        )
-        cycles *= hw.images
-        columns = spread_over(groups, pixels, exchange, hw)
+    pixels = first
+    while pixels <= most and _lets(layer, pixels, tile_y, tile_x, exchange):
+        pixels *= 2
+    while pixels > first:  # most pixels are mostly the fastest, and spare others a closer look
+        pixels //= 2
+        rounds, columns = _rounds(work, pixels, exchange, hw)
+        once = work.stored + work.streamed
         if layer[LayerColumn.SHARED]:
             columns = 1
-        transfer = _weight_cycles(layer, channels, outputs, loads, columns, hw)
-        blocks = weight_blocks(layer, channels, groups, pixels, exchange, hw)
+        if columns > 1:
+            once = ceil_div(work.stored, columns) + work.streamed
+        if best >= 0:
+            least = _least_cycles(work, layer, tile_y, tile_x, in_y, in_x, pixels, rounds, hw)
+            if max(least * hw.images, once) > best:
+                continue
+        cycles, loads = layer_cycles(
+            work, layer, tile_y, tile_x, in_y, in_x, pixels, halo, exchange, hw
+        )
+        cycles *= hw.images
+        transfer = loads * once
+        blocks = 1 if layer[LayerColumn.SHARED] else rounds * work.splits
         total = max(cycles, transfer) + min(cycles, transfer) // blocks
-        if best < 0 or total < best or (total == best and cycles < best_cycles):
+        if best < 0 or total < best or (total == best and cycles <= best_cycles):
             best, best_pixels, best_cycles, best_transfer = total, pixels, cycles, transfer
-        pixels *= 2
     return best_pixels, best_cycles, best_transfer

@@ -101,7 +101,7 @@ def _align(address):
 
 @in_place
 def _place_tensors(layers, tensors, hw, address, tp):
-    """Place tensors in external memory from ``address`` on, outputs last; returns the end.
+    """Place tensors in external memory from ``address`` on, inputs first, outputs last; returns the end.
 
     Parts of a concatenation lie in it.
     """
@@ -112,10 +112,10 @@ def _place_tensors(layers, tensors, hw, address, tp):
         tp[t, TensorPlan.IMAGE_GROUPS] = groups_of(channels, hw.simd)
         tp[t, TensorPlan.PIXEL_BYTES] = pixel_bytes(channels, hw.simd, hw.bus_bytes)
     tp[0, TensorPlan.PIXEL_BYTES] = input_pixel_bytes(layers[0], tensors[0], hw)
-    for place in range(2 * count):
-        t, late = place % count, place // count
+    for place in range(3 * count):
+        t, turn = place % count, place // count
         root = tensors[t, TensorColumn.ROOT]
-        if not tp[t, TensorPlan.STORED] or _for_host(t, tensors) != late or 0 <= root != t:
+        if not tp[t, TensorPlan.STORED] or _turn(t, tensors) != turn or 0 <= root != t:
             continue
         address = _align(address)
         tp[t, TensorPlan.EXTERNAL] = address
@@ -131,6 +131,14 @@ def _place_tensors(layers, tensors, hw, address, tp):
             before *= tensors[t, TensorColumn.PLACE] * tp[t, TensorPlan.PIXEL_BYTES]
             tp[t, TensorPlan.EXTERNAL] = tp[root, TensorPlan.EXTERNAL] + before
     return address
+
+
+@in_place
+def _turn(t, tensors):
+    """When a tensor is placed: 0 for inputs, 2 for what the host reads, 1 for all others."""
+    if tensors[t, TensorColumn.MADE] < 0:
+        return 0
+    return 1 + _for_host(t, tensors)
 
 
 @in_place

@@ -36,7 +36,9 @@ def packed_windows(network: Network) -> Network | None:
     first, source = network.layers[0], network.input
     if first.kind not in (LayerKind.CONV, LayerKind.FULLY_CONNECTED):
         return None
-    if any(source.name in layer.inputs for layer in network.layers[1:]):
+    if first.inputs[0] != source.name or any(
+        source.name in layer.inputs for layer in network.layers[1:]
+    ):
         return None
     kernel_x, stride_x, left = first.kernel[1], first.stride[1], first.padding.left
     width = first.output.width
@@ -45,6 +47,7 @@ def packed_windows(network: Network) -> Network | None:
     channels = kernel_x * source.channels
     size = source.height * width * channels
     others = sum(math.prod(layer.output.shape) for layer in network.layers)
+    others += sum(math.prod(further.shape) for further in network.further_inputs)
     if channels > CHANNELS.high or size > VALUES_LIMIT or size + others > NETWORK_VALUES_LIMIT:
         return None
     layer = replace(

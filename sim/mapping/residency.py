@@ -14,6 +14,7 @@ from sim.mapping.execution import (
     SPREAD,
     choose_pixels,
     exchanged,
+    layer_work,
     lets_spread,
     read_channels,
     spread_over,
@@ -179,17 +180,16 @@ def _serves(i, t, layers, tensors, hw, tp):
 
 
 @in_place
-def _weigh_exchange(i, layers, tensors, hw, lp, tp, tile_x, exchange):
-    """Weight of layer i with such tiles and such an exchange, and its pixels computed at once."""
+def _weigh_exchange(i, work, layers, tensors, hw, lp, tp, tile_x, exchange):
+    """Weight of layer i, of that work, with such tiles and such an exchange, and its pixels computed at once."""
     layer, out = layers[i], tp[i + 1]
     source = tensors[layer[LayerColumn.INPUT]]
     in_x = lp[i, LayerPlan.IN_TILE_X]
     if exchange == SPREAD:
         in_x = source[TensorColumn.WIDTH]
     pixels, cycles, transfer = choose_pixels(
+        work,
         layer,
-        read_channels(layer, source, hw),
-        tensors[i + 1, TensorColumn.CHANNELS],
         out[TensorPlan.TILE_Y],
         tile_x,
         lp[i, LayerPlan.IN_TILE_Y],
@@ -231,11 +231,14 @@ def _exchange(i, layers, tensors, hw, lp, tp):
                 layer, tensors[t], tensors[i + 1], source[TensorPlan.TILE_X], in_strip, hw
             )
         exchange = ceil_div(width, tile_x)
-    best, pixels = _weigh_exchange(i, layers, tensors, hw, lp, tp, tile_x, exchange)
+    operand = tensors[layer[LayerColumn.INPUT]]
+    outputs = tensors[i + 1, TensorColumn.CHANNELS]
+    work = layer_work(layer, read_channels(layer, operand, hw), outputs, hw)
+    best, pixels = _weigh_exchange(i, work, layers, tensors, hw, lp, tp, tile_x, exchange)
     # a loaded POOL reads tiles
     free = in_strip or (loaded and op != ExecuteOp.POOL)
     if out[TensorPlan.STRIPS] and free and lets_spread(layer, 1):
-        weight, other = _weigh_exchange(i, layers, tensors, hw, lp, tp, width, SPREAD)
+        weight, other = _weigh_exchange(i, work, layers, tensors, hw, lp, tp, width, SPREAD)
         if weight < best:
             tile_x, exchange, pixels, in_strip = width, SPREAD, other, True
     groups = groups_of(tensors[i + 1, TensorColumn.CHANNELS], hw.simd)
@@ -357,7 +360,8 @@ def allocate(layers, tensors, hw, cut, lp, tp):
     n_live = 0
     tp[0, TensorPlan.STORED] = 1
     for t in range(1, tensors.shape[0]):
-        tp[t, TensorPlan.STORED] = tensors[t, TensorColumn.OUTPUT]
+        given = tensors[t, TensorColumn.MADE] < 0
+        tp[t, TensorPlan.STORED] = given or tensors[t, TensorColumn.OUTPUT] == 1
     for i in range(n):
         if layers[i, LayerColumn.FACTORS] > 0:
             tp[layers[i, LayerColumn.FACTORS], TensorPlan.STORED] = 1

@@ -12,7 +12,7 @@ from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import Hw, LayerColumn, TensorColumn
 from sim.arrays.weight_stream import layer_blocks
-from sim.mapping.execution import NO_HALO, choose_pixels, read_channels
+from sim.mapping.execution import NO_HALO, choose_pixels, layer_work, read_channels
 
 __all__ = ["choose_stored", "list_passed_on", "own_row", "pass_on_room"]
 
@@ -56,10 +56,10 @@ def _rows(layer, target, plan, simd):
 @in_place
 def _cycles(layer, source, target, hw):
     """Cycles that a layer is taken to need on the largest tile, of all images that it is for."""
+    channels, outputs = read_channels(layer, source, hw), target[TensorColumn.CHANNELS]
     _, cycles, transfer = choose_pixels(
+        layer_work(layer, channels, outputs, hw),
         layer,
-        read_channels(layer, source, hw),
-        target[TensorColumn.CHANNELS],
         ceil_div(target[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(target[TensorColumn.WIDTH], hw.pes_x),
         ceil_div(source[TensorColumn.HEIGHT], hw.pes_y),

@@ -16,6 +16,7 @@ from sim.mapping.execution import (
     SPREAD,
     choose_pixels,
     hop_cycles,
+    layer_work,
     lets_spread,
     read_channels,
     stored_weight_rows,
@@ -120,9 +121,13 @@ def _list_tiles(tensor, hw, tiles):
     width = tensor[TensorColumn.WIDTH]
     for power_y in range(POWERS):
         y = tile_candidate(tensor[TensorColumn.HEIGHT], hw.pes_y, power_y)
+        if y == 0:
+            continue
         for power_x in range(POWERS):
+            if count == STATES:
+                break
             x = tile_candidate(tensor[TensorColumn.WIDTH], hw.pes_x, power_x)
-            if y > 0 and x > 0 and count < STATES:
+            if x > 0:
                 tiles[count, 0], tiles[count, 1], tiles[count, 2] = y, x, 0
                 count += 1
     if lets_strips(tensor, hw):
@@ -141,10 +146,8 @@ def weighed(cycles, transfer):
 
 
 @in_place
-def _weigh_alone(layer, source, target, out_y, strip, hw, out_x, weights):
+def _weigh_alone(work, layer, source, target, out_y, strip, hw, out_x, weights):
     """Write to weights[2] what a layer weighs whose PE columns split pixels, and channel groups."""
-    outputs = target[TensorColumn.CHANNELS]
-    groups = groups_of(outputs, hw.simd)
     op, width = layer[LayerColumn.OP], target[TensorColumn.WIDTH]
     in_y = ceil_div(source[TensorColumn.HEIGHT], hw.pes_y)
     in_x = ceil_div(source[TensorColumn.WIDTH], hw.pes_x)
@@ -152,25 +155,36 @@ def _weigh_alone(layer, source, target, out_y, strip, hw, out_x, weights):
     if strip:
         out_x = ceil_div(width, hw.pes_x)
         exchange = 1 if op == ExecuteOp.POOL else ceil_div(width, out_x)
-    channels = read_channels(layer, source, hw)
     pixels, cycles, transfer = choose_pixels(
-        layer, channels, outputs, out_y, out_x, in_y, in_x, NO_HALO, exchange, hw
+        work, layer, out_y, out_x, in_y, in_x, NO_HALO, exchange, hw
     )
-    blocks = weight_blocks(layer, channels, groups, pixels, exchange, hw)
+    blocks = weight_blocks(work, layer, pixels, exchange, hw)
     first = min(cycles, transfer) // blocks
     if op == ExecuteOp.POOL and not strip:
-        cycles += hw.images * ceil_div(groups, hw.lanes) * hop_cycles(0, hw)
+        cycles += hw.images * ceil_div(work.groups, hw.lanes) * hop_cycles(0, hw)
     weights[0] = weighed(cycles, transfer)
     weights[1] = _FAR
     if strip and lets_spread(layer, 1):
         in_x = source[TensorColumn.WIDTH]
         pixels, cycles, transfer = choose_pixels(
-            layer, channels, outputs, out_y, width, in_y, in_x, NO_HALO, SPREAD, hw
+            work, layer, out_y, width, in_y, in_x, NO_HALO, SPREAD, hw
         )
-        blocks = weight_blocks(layer, channels, groups, pixels, SPREAD, hw)
+        blocks = weight_blocks(work, layer, pixels, SPREAD, hw)
         # fewer and larger blocks: more of the first comes while nothing is computed
         more = max(0, min(cycles, transfer) // blocks - first)
         weights[1] = weighed(cycles, transfer) + TIE * more
+
+
+@in_place
+def _weigh_states(layer, source, target, hw, times, tiles, count, weights, alone):
+    """Write to alone[count, 2] what a layer weighs ``times`` times on each of so many tiles."""
+    outputs = target[TensorColumn.CHANNELS]
+    work = layer_work(layer, read_channels(layer, source, hw), outputs, hw)
+    for state in range(count):
+        out_y, out_x, strip = tiles[state, 0], tiles[state, 1], tiles[state, 2] == 1
+        _weigh_alone(work, layer, source, target, out_y, strip, hw, out_x, weights)
+        for way in range(2):
+            alone[state, way] = _FAR if weights[way] == _FAR else times * weights[way]
 
 
 @in_place
@@ -242,16 +256,15 @@ def _weigh_tiles(
         ceil_div(source[TensorColumn.WIDTH], hw.pes_x),
     )
     counts[i] = _list_tiles(target, hw, tiles[i])
+    if twin == i or not like:
+        _weigh_states(layer, source, target, share, times, tiles[i], counts[i], weights, alone[i])
+    else:
+        for state in range(counts[i]):
+            for way in range(2):
+                alone[i, state, way] = alone[twin, state, way]
     for state in range(counts[i]):
         out_y, out_x = tiles[i, state, 0], tiles[i, state, 1]
         strip = tiles[i, state, 2] == 1
-        if twin == i or not like:
-            _weigh_alone(layer, source, target, out_y, strip, share, out_x, weights)
-            for way in range(2):
-                alone[i, state, way] = _FAR if weights[way] == _FAR else times * weights[way]
-        else:
-            for way in range(2):
-                alone[i, state, way] = alone[twin, state, way]
         pixels, least = alone[i, state, 0], min(alone[i, state, 0], alone[i, state, 1])
         if i == 0:
             cost[i, state] = least
@@ -408,18 +421,17 @@ def first_layer_cycles(layers, tensors, hw):
     layer, source, target = layers[0], tensors[0], tensors[1]
     channels, outputs = read_channels(layer, source, hw), target[TensorColumn.CHANNELS]
     rows = stored_weight_rows(layer, channels, outputs, hw)
-    kept = hw.store_rows if rows <= hw.store_rows else 0
+    share = own_row(hw, 0, 0, hw.store_rows if rows <= hw.store_rows else 0)
     _, cycles, transfer = choose_pixels(
+        layer_work(layer, channels, outputs, share),
         layer,
-        channels,
-        outputs,
         ceil_div(target[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(target[TensorColumn.WIDTH], hw.pes_x),
         ceil_div(source[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(source[TensorColumn.WIDTH], hw.pes_x),
         NO_HALO,
         0,
-        own_row(hw, 0, 0, kept),
+        share,
     )
     loads = hw.images * input_cycles(layer, source, source[TensorColumn.WIDTH], hw)
     return loads + max(cycles, transfer)

@@ -5,7 +5,7 @@ from sim.arrays.kernel import in_place
 from sim.arrays.network_input import input_columns, input_cycles
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
-from sim.mapping.execution import NO_HALO, choose_pixels, read_channels, weight_blocks
+from sim.mapping.execution import NO_HALO, choose_pixels, layer_work, read_channels, weight_blocks
 from sim.spec.descriptor import ExecuteOp
 
 __all__ = ["choose_tiling", "extent", "lay_out"]
@@ -111,15 +111,14 @@ def _bus_cycles(size, hw):
 
 
 @in_place
-def _weigh(layer, source, target, tile_y, tile_x, whole, hw):
+def _weigh(work, layer, source, target, tile_y, tile_x, whole, hw):
     """(cycles, pixels) of all passes with that tile, as tilings are weighed."""
     simd, bus = hw.simd, hw.bus_bytes
     rows, columns = _input_tile(layer, source, tile_y, tile_x, hw)
     images, groups = hw.images, groups_of(target[TensorColumn.CHANNELS], simd)
     pixels, cycles, transfer = choose_pixels(
+        work,
         layer,
-        read_channels(layer, source, hw),
-        target[TensorColumn.CHANNELS],
         tile_y,
         tile_x,
         rows,
@@ -171,7 +170,7 @@ def _weigh(layer, source, target, tile_y, tile_x, whole, hw):
         hw,
     )
     passes = passes_y * passes_x
-    blocks = weight_blocks(layer, read_channels(layer, source, hw), groups, pixels, 0, hw)
+    blocks = weight_blocks(work, layer, pixels, 0, hw)
     if blocks > 2:
         transfer *= passes
     own = passes * cycles
@@ -191,7 +190,8 @@ def choose_tiling(layer, source, target, hw, plan):
 
     Weighs, for every number of passes along one axis, the fewest along the other that fit.
     """
-    depth = hw.bank_depth
+    depth, channels = hw.bank_depth, read_channels(layer, source, hw)
+    work = layer_work(layer, channels, target[TensorColumn.CHANNELS], hw)
     most_y, most_x = (
         ceil_div(target[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(target[TensorColumn.WIDTH], hw.pes_x),
@@ -211,7 +211,7 @@ def choose_tiling(layer, source, target, hw, plan):
             ):
                 tile_x += 1
             even = ceil_div(most_x, ceil_div(most_x, tile_x))
-            cycles, pixels = _weigh(layer, source, target, tile_y, even, whole, hw)
+            cycles, pixels = _weigh(work, layer, source, target, tile_y, even, whole, hw)
             if best < 0 or cycles < best:
                 best, best_y, best_x = cycles, tile_y, even
                 best_pixels, best_whole = pixels, whole

@@ -27,6 +27,8 @@ _SOURCES = (
     "networks/imagenet.py",
     "networks/mlperf_tiny.py",
     "networks/topology.py",
+    "networks/shapes.py",
+    "mosaics.py",
     "networks/seeded.py",
     "golden.py",
     "scales.py",

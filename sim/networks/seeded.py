@@ -5,12 +5,12 @@ normalization would leave it with, measured on one image of smooth noise with th
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sim import golden
+from sim.networks.shapes import border_average, pool_layer, weighted_layer, weights_shape
 from sim.networks.topology import LayerShape
 from sim.scales import (
     Scale,
@@ -19,14 +19,7 @@ from sim.scales import (
     quantize_multiplier,
     quantize_multipliers,
 )
-from sim.spec.network import (
-    WINDOW_POOLS,
-    Layer,
-    LayerKind,
-    Network,
-    Padding,
-    TensorSpec,
-)
+from sim.spec.network import WINDOW_POOLS, Concatenation, Layer, LayerKind, Network, TensorSpec
 
 __all__ = ["noise_image", "seeded_network"]
 
@@ -47,24 +40,31 @@ def seeded_network(
     rng = np.random.default_rng(seed)
     specs = {source.name: source}
     values = {source.name: noise_image(source, rng)}
-    layers = []
+    layers: list[Layer] = []
+    joints: list[Concatenation] = []
     for shape in shapes:
         inputs = [specs[name] for name in shape.inputs]
         activations = [values[name] for name in shape.inputs]
+        if shape.over_border:
+            parts, joint = border_average(shape, inputs[0])
+            made = [golden.run_layer(part, inputs, activations) for part in parts]
+            specs[joint.name] = joint.output
+            values[joint.name] = golden.concatenate(joint, made)
+            layers += parts
+            joints.append(joint)
+            continue
         if shape.kind is LayerKind.ADD:
             layer = _add(shape, inputs, activations)
-        elif shape.kind is LayerKind.GLOBAL_AVERAGE_POOL:
-            layer = _pool(shape, inputs[0])
         elif shape.kind is LayerKind.MEAN:
             layer = _mean(shape, inputs[0], activations[0])
-        elif shape.kind in WINDOW_POOLS:
-            layer = _window_pool(shape, inputs[0])
+        elif shape.kind in (LayerKind.GLOBAL_AVERAGE_POOL, *WINDOW_POOLS):
+            layer = pool_layer(shape, inputs[0])
         else:
             layer = _weighted(shape, inputs[0], activations[0], rng)
         specs[layer.name] = layer.output
         values[layer.name] = golden.run_layer(layer, inputs, activations)
         layers.append(layer)
-    return Network(name=name, input=source, layers=tuple(layers))
+    return Network(name=name, input=source, layers=tuple(layers), concatenations=tuple(joints))
 
 
 def noise_image(source: TensorSpec, rng: np.random.Generator) -> NDArray[np.int8]:
@@ -83,7 +83,9 @@ def noise_image(source: TensorSpec, rng: np.random.Generator) -> NDArray[np.int8
 def _weighted(
     shape: LayerShape, source: TensorSpec, x: NDArray[np.int8], rng: np.random.Generator
 ) -> Layer:
-    blank = _blank(shape, source, rng)
+    size = weights_shape(shape, source)
+    weights = rng.normal(0, _WEIGHT_SPREAD, size).round().clip(-127, 127).astype(np.int8)
+    blank = weighted_layer(shape, source, weights)
     acc = golden.accumulate(blank, source, x)
     mean, spread = _statistics(acc)
     wanted_spread = rng.uniform(0.7, 1.3, len(mean))
@@ -98,7 +100,7 @@ def _weighted(
         scale = RELU6
     else:
         real = (acc + bias) * gain
-        scale = activation_scale(0.0 if shape.relu else real.min(), real.max())
+        scale = _scale(shape, real.min(), real.max())
     multiplier, shift = quantize_multipliers(gain / scale.scale)
     return Layer(
         name=shape.name,
@@ -113,34 +115,6 @@ def _weighted(
         multiplier=multiplier,
         shift=shift,
         clamp=_clamp(scale, rectified),
-    )
-
-
-def _blank(shape: LayerShape, source: TensorSpec, rng: np.random.Generator) -> Layer:
-    """The layer with weights, but no bias, and multipliers of 0."""
-    kernel, stride = shape.window, shape.step
-    padding = Padding.same(source.shape[:2], kernel, stride)
-    if shape.kind is LayerKind.FULLY_CONNECTED:
-        kernel, padding = source.shape[:2], Padding()
-    windows = padding.windows(source.shape[:2], kernel, stride)
-    channels = shape.channels or source.channels
-    size: tuple[int, ...] = (*kernel, source.channels)
-    if shape.kind is not LayerKind.DEPTHWISE:
-        size = (channels, *size)
-    zeros = np.zeros(channels, np.int32)
-    weights = rng.normal(0, _WEIGHT_SPREAD, size).round().clip(-127, 127).astype(np.int8)
-    return Layer(
-        name=shape.name,
-        kind=shape.kind,
-        inputs=shape.inputs,
-        output=TensorSpec.of_shape(shape.name, (*windows, channels), 1.0, 0),
-        kernel=kernel,
-        stride=stride,
-        padding=padding,
-        weights=weights,
-        bias=zeros,
-        multiplier=zeros,
-        shift=zeros,
     )
 
 
@@ -166,8 +140,7 @@ def _add(shape: LayerShape, inputs: list[TensorSpec], x: list[NDArray[np.int8]])
         spec.scale * (value.astype(np.float64) - spec.zero_point)
         for spec, value in zip(inputs, x, strict=True)
     )
-    low = 0.0 if shape.relu else float(np.min(real))
-    scale = activation_scale(low, float(np.max(real)))
+    scale = _scale(shape, float(np.min(real)), float(np.max(real)))
     factors = add_factors(inputs[0].scale, inputs[1].scale, scale.scale)
     multiplier, shift = quantize_multipliers(factors)
     return Layer(
@@ -178,28 +151,6 @@ def _add(shape: LayerShape, inputs: list[TensorSpec], x: list[NDArray[np.int8]])
         multiplier=multiplier,
         shift=shift,
         clamp=_clamp(scale, shape.relu),
-    )
-
-
-def _pool(shape: LayerShape, source: TensorSpec) -> Layer:
-    output = replace(source, name=shape.name, height=1, width=1)
-    return Layer(name=shape.name, kind=shape.kind, inputs=shape.inputs, output=output)
-
-
-def _window_pool(shape: LayerShape, source: TensorSpec) -> Layer:
-    kernel, stride = shape.window, shape.step
-    padding = Padding()
-    if shape.kind is LayerKind.MAX_POOL:
-        padding = Padding.same(source.shape[:2], kernel, stride)
-    rows, columns = padding.windows(source.shape[:2], kernel, stride)
-    return Layer(
-        name=shape.name,
-        kind=shape.kind,
-        inputs=shape.inputs,
-        output=replace(source, name=shape.name, height=rows, width=columns),
-        kernel=kernel,
-        stride=stride,
-        padding=padding,
     )
 
 
@@ -216,6 +167,13 @@ def _mean(shape: LayerShape, source: TensorSpec, x: NDArray[np.int8]) -> Layer:
         multiplier=np.array([multiplier], np.int32),
         shift=np.array([shift], np.int32),
     )
+
+
+def _scale(shape: LayerShape, low: float, high: float) -> Scale:
+    """Scale of a layer whose results are in a range, before ReLU."""
+    if shape.centred:
+        return Scale(float(max(-low, high)) / 127 or 1.0, 0)
+    return activation_scale(0.0 if shape.relu else low, high)
 
 
 def _clamp(scale: Scale, rectified: bool) -> tuple[int, int]:

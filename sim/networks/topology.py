@@ -9,7 +9,7 @@ __all__ = ["LayerShape", "Topology", "conv", "depthwise", "fully_connected", "po
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerShape:
-    """A layer without numbers; its padding is TensorFlow's SAME, but an average pool has none.
+    """A layer without numbers; its padding is TensorFlow's SAME, but an average pool has none unless it says so.
 
     Parameters
     ----------
@@ -21,7 +21,11 @@ class LayerShape:
     kernel, stride : int or (int, int)
         One number if both are equal, else (vertical, horizontal).
     relu6, relu : bool
-        Whether this activation is fused; not both. ReLU: only for weighted layers and ADD.
+        Whether this activation is fused; not both, and ReLU6 only to weighted layers.
+    centred : bool
+        Whether the zero point of a weighted layer or ADD without activation is 0.
+    over_border : bool
+        Whether an average pool has SAME padding, of which it counts nothing; its input is centred.
     """
 
     name: str
@@ -32,6 +36,8 @@ class LayerShape:
     stride: int | tuple[int, int] = 1
     relu6: bool = False
     relu: bool = False
+    centred: bool = False
+    over_border: bool = False
 
     @property
     def window(self) -> tuple[int, int]:

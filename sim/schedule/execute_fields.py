@@ -122,8 +122,12 @@ def _timing(row, layer, plan, channels, hw, slots, variant):
     tile_y, tile_x, sources = row[TILE_ROWS], row[TILE_COLUMNS], row[SOURCES]
     spread = row[SPREAD] == 1
     if plan[LayerPlan.SPLITS] > 1:
+        split = (
+            plan[LayerPlan.SPLIT_TAP_ROWS], plan[LayerPlan.SPLIT_TAP_COLUMNS],
+            plan[LayerPlan.SPLIT_STEPS], plan[LayerPlan.SPLITS],
+        )  # fmt: skip
         times = last_split_times(
-            layer, channels, pixels, tile_y, tile_x, plan[LayerPlan.BLOCK_ROWS],
+            layer, channels, split, pixels, tile_y, tile_x, plan[LayerPlan.BLOCK_ROWS],
             plan[LayerPlan.BLOCK_COLUMNS], halo, sources, spread, hw,
         )  # fmt: skip
     else:

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.arrays.geometry import ceil_div, groups_of
+from sim.arrays.geometry import ceil_div, groups_of, pixel_lanes
 from sim.arrays.kernel import in_place, inlined
 from sim.arrays.network_input import gathered
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
@@ -241,19 +241,24 @@ def _list_round(listing, turn, tensors, tp, hw, p, r):
     first, last = r - r % plan[LayerPlan.CHUNK], _last_round(plan, r)
     # CONV reads all its input groups in every round
     loads = r == (0 if op == ExecuteOp.CONV else first)
-    for b in range(turn.sets * ceil_div(turn.high - turn.low, turn.together)):
-        place, low = b % turn.sets, turn.low + b // turn.sets * turn.together
+    place, k, low = 0, 0, turn.low
+    while low < turn.high:
+        begins = place == 0 and low == turn.low
         if plan[LayerPlan.FACTORS]:
             _load_factors(listing, turn, tp, hw, r, low)
         else:
-            _load_weights(listing, turn, hw, r, place % plan[LayerPlan.SPLITS])
-        if p == 0 and r == 0 and b == 0 and plan[LayerPlan.TABLE_ADDRESS] > 0:
+            _load_weights(listing, turn, hw, r, k)
+        if p == 0 and r == 0 and begins and plan[LayerPlan.TABLE_ADDRESS] > 0:
             _load_table(listing, turn, hw)
-        if b == 0 and loads:
+        if begins and loads:
             _load_tiles(listing, turn, tensors, tp, hw, p, first)
         if listing.numbers[FETCHED] < listing.numbers[TO_FETCH]:
             fetch_beside(listing, turn.ahead, hw, turn.number)
-        _execute(listing, turn, hw, r, first, last, place, low, b == 0 and r == first)
+        _execute(listing, turn, hw, r, first, last, place, k, low, begins and r == first)
+        k = k + 1 if k + 1 < plan[LayerPlan.SPLITS] else 0
+        place += 1
+        if place == turn.sets:
+            place, low = 0, low + turn.together
     if r == last:
         _store_tiles(listing, turn, tensors, tp, hw, p, first)
 
@@ -408,8 +413,8 @@ def _first_output(plan, hw, p, pe_y, pe_x):
 
 
 @inlined
-def _execute(listing, turn, hw, r, first, last, place, low, begins):
-    """EXECUTE a split of a block for the images from ``low`` on that go through it together.
+def _execute(listing, turn, hw, r, first, last, place, k, low, begins):
+    """EXECUTE split ``k`` of a block for the images from ``low`` on that go through it together.
 
     ``begins`` says whether no EXECUTE of the chunk is before it.
     """
@@ -435,13 +440,13 @@ def _execute(listing, turn, hw, r, first, last, place, low, begins):
         if not row[SAVE]:
             row[LANES] = active
             if row[SPREAD]:
-                row[SOURCES] = ceil_div(active, hw.lanes // row[PIXELS])
+                row[SOURCES] = ceil_div(active, pixel_lanes(hw.lanes, row[PIXELS]))
                 # of fewer sources it has drained earlier
                 drained = drained_hold(row[OP], row[PIXELS], last_stores(row))
                 row[HOLD] = min(row[HOLD], drained)
         # between two images' sets lies a whole interval, as between two sets of an image
         one_set = row[WINDOW_ROWS] == 1 and row[WINDOW_COLUMNS] <= row[PIXELS]
-        follows = place % plan[LayerPlan.SPLITS] > 0 and high - low == 1 and one_set
+        follows = k > 0 and high - low == 1 and one_set
         row[WAIT_DRAIN] = (begins and image == turn.low) or follows
         keeps = False
         if numbers[TO_FETCH] > 0:

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 
 from sim.spec.activation_table import ActivationTable
 from sim.spec.concatenation import Concatenation, PixelPlace, require_parts
+from sim.spec.inputs import image_shape, require_inputs
+from sim.spec.state import State
+from sim.spec.state_rules import check_mosaics, check_states
 from sim.spec.tensors import (
     CHANNELS,
     EXTENT,
@@ -45,6 +48,7 @@ __all__ = [
     "Network",
     "Padding",
     "PixelPlace",
+    "State",
     "TensorSpec",
 ]
 
@@ -193,16 +197,18 @@ class Network:
     input : TensorSpec
     layers : tuple of Layer
     outputs : tuple of str
-        Names of the tensors that the host gets, in its order; layers may read them, too. The last
-        layer's if not given.
+        Names of what the host gets, in its order; layers may read it, too. The last layer's if not given.
     concatenations : tuple of Concatenation
         Tensors that consist of others; layers after their last part may read them.
+    further_inputs : tuple of TensorSpec
+        What the host gives beside ``input``, in its order. A layer reads each.
+    states : tuple of State
+        Tensors of the run before; no layer reads them behind the layer that makes the next value.
 
     Raises
     ------
     ValueError
-        If a name is used twice, a layer reads a tensor that was not made before it, an output is made
-        by no layer or given twice, or shapes, array shapes and kinds do not fit together.
+        If names, shapes, array shapes and kinds do not fit together, or a layer reads what is not there yet.
     """
 
     name: str
@@ -210,6 +216,8 @@ class Network:
     layers: tuple[Layer, ...]
     outputs: tuple[str, ...] = ()
     concatenations: tuple[Concatenation, ...] = ()
+    further_inputs: tuple[TensorSpec, ...] = ()
+    states: tuple[State, ...] = ()
 
     def __post_init__(self) -> None:
         """Check names and shapes layer by layer."""
@@ -221,7 +229,14 @@ class Network:
             raise ValueError(
                 f"network {self.name!r} must have at most {LAYERS_LIMIT} layers, not {count}"
             )
-        known = {self.input.name: self.input}
+        if self.further_inputs:
+            read = {name for layer in self.layers for name in layer.inputs}
+            require_inputs(self.name, self.inputs, read)
+        known = {source.name: source for source in self.inputs}
+        for state in self.states:
+            if state.name in known:
+                raise ValueError(f"tensor name {state.name!r} must be unique")
+            known[state.name] = state.output
         factors: set[str] = set()
         left = list(self.concatenations)
         for layer in self.layers:
@@ -246,6 +261,7 @@ class Network:
                     left.remove(joint)
         self._check_concatenations(known, factors)
         self._check_outputs()
+        check_states(self)
         values = sum(math.prod(tensor.shape) for tensor in known.values())
         if values > NETWORK_VALUES_LIMIT:
             rule = f"must have at most {NETWORK_VALUES_LIMIT} values in all"
@@ -258,11 +274,30 @@ class Network:
             raise ValueError(f"network {self.name!r} {rule}, not {operations}")
 
     @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """All tensors that the host gives."""
+        return (self.input, *self.further_inputs)
+
+    @property
+    def image_shape(self) -> tuple[int, ...]:
+        """Shape of an image's values, see :func:`sim.spec.inputs.image_shape`."""
+        return image_shape(self.inputs)
+
+    @property
     def tensors(self) -> dict[str, TensorSpec]:
-        """All tensors by name: the input, the layers' outputs, the concatenations."""
+        """All tensors by name: the input, the layers' outputs, the concatenations, the states, further inputs.
+
+        This is the order of :class:`sim.arrays.tables.TensorColumn`'s rows.
+        """
         made = {layer.name: layer.output for layer in self.layers}
-        joined = {joint.name: joint.output for joint in self.concatenations}
-        return {self.input.name: self.input} | made | joined
+        joined = {joint.name: joint.output for joint in self.joints}
+        further = {source.name: source for source in self.further_inputs}
+        return {self.input.name: self.input} | made | joined | further
+
+    @property
+    def joints(self) -> tuple[Concatenation, ...]:
+        """Tensors that layers store parts of: the concatenations, then the states, each of one part."""
+        return (*self.concatenations, *(state.place for state in self.states))
 
     @property
     def segments(self) -> dict[str, tuple[int, ...]]:
@@ -270,7 +305,10 @@ class Network:
 
         What is computed channel by channel has the segments of what it reads.
         """
-        known: dict[str, tuple[int, ...]] = {self.input.name: (self.input.channels,)}
+        known: dict[str, tuple[int, ...]] = {
+            source.name: (source.channels,) for source in self.inputs
+        }
+        known |= {state.name: (state.output.channels,) for state in self.states}
         joints = {joint.name: joint for joint in self.concatenations}
 
         def segments_of(name: str) -> tuple[int, ...]:
@@ -300,11 +338,16 @@ class Network:
 
     def _check_concatenations(self, known: dict[str, TensorSpec], factors: set[str]) -> None:
         """Raise where a concatenation's parts are not there, or cannot lie where they must."""
-        within: dict[str, str] = {self.input.name: ""}
+        within = {source.name: "" for source in self.inputs}
+        states = {state.name for state in self.states}
         for joint in self.concatenations:
             for part in joint.parts:
                 if part not in known:
                     raise ValueError(f"concatenation {joint.name!r} has unknown part {part!r}")
+                if part in states:
+                    raise ValueError(
+                        f"part {part!r} of concatenation {joint.name!r} must be no state"
+                    )
                 if part in factors:
                     raise ValueError(
                         f"part {part!r} of concatenation {joint.name!r} must not be factors"
@@ -316,7 +359,7 @@ class Network:
         if not self.concatenations:
             return
         segments = self.segments
-        self._check_mosaics(segments)
+        check_mosaics(self, segments)
         for layer in self.layers:
             if layer.kind in PRODUCT_KINDS and len(segments[layer.inputs[0]]) > 1:
                 rule = f"must not read concatenated parts, as {layer.inputs[0]!r} has"
@@ -329,30 +372,12 @@ class Network:
                         f"operands of {layer.name!r} {rule}, not of {a} and {b} channels"
                     )
 
-    def _check_mosaics(self, segments: dict[str, tuple[int, ...]]) -> None:
-        """Raise where a mosaic's parts are not made by layers for it alone, one after the other."""
-        order = {layer.name: place for place, layer in enumerate(self.layers)}
-        read = {name for layer in self.layers for name in layer.inputs} | set(self.outputs)
-        for joint in self.concatenations:
-            if not joint.pixels:
-                continue
-            places = [order.get(part, -1) for part in joint.parts]
-            if min(places) < 0 or places != sorted(places):
-                rule = "must be made by layers in their order"
-                raise ValueError(f"parts of concatenation {joint.name!r} {rule}")
-            for part in joint.parts:
-                what = f"part {part!r} of concatenation {joint.name!r}"
-                if part in read:
-                    raise ValueError(f"{what} must be read by nothing else")
-                if segments[part] != segments[joint.name]:
-                    rule = f"must consist of {segments[joint.name]} channels"
-                    raise ValueError(f"{what} {rule}, not {segments[part]}")
-
     def _check_outputs(self) -> None:
         """Name the last layer's output where none is named; raise where names are wrong."""
         if not self.outputs:
             object.__setattr__(self, "outputs", (self.layers[-1].name,))
-        made = self.tensors.keys() - {self.input.name}
+        given = {source.name for source in self.inputs} | {state.name for state in self.states}
+        made = self.tensors.keys() - given
         for place, name in enumerate(self.outputs):
             if name not in made:
                 raise ValueError(f"output {name!r} of network {self.name!r} must be made by layers")
@@ -362,9 +387,8 @@ class Network:
 
 def _operations(layer: Layer) -> int:
     """Multiply-accumulates of a layer, or what a pool compares or adds."""
-    if layer.kind in WINDOW_POOLS:
-        return math.prod(layer.output.shape) * math.prod(layer.kernel)
-    return layer.macs
+    pool = math.prod(layer.output.shape) * math.prod(layer.kernel)
+    return pool if layer.kind in WINDOW_POOLS else layer.macs
 
 
 _UNWEIGHTED = {

@@ -14,7 +14,14 @@ from sim.spec.documents import Record, checked, read_json
 from sim.spec.errors import DesignFileError
 from sim.spec.files import write_atomic
 from sim.spec.network import Concatenation, Layer, Network
-from sim.spec.network_record import ARRAYS, GRAPH_VERSION, TABLE_ARRAY, NetworkRecord
+from sim.spec.network_record import (
+    ARRAYS,
+    GRAPH_VERSION,
+    INITIAL_ARRAY,
+    INPUTS_VERSION,
+    TABLE_ARRAY,
+    NetworkRecord,
+)
 from sim.spec.npz import npz_bytes, read_arrays
 from sim.spec.rules import Digest, FileName, shown
 
@@ -128,6 +135,10 @@ def network_fields(network: Network) -> dict[str, Any]:
             for layer in network.layers
         ],
     }
+    if network.further_inputs:
+        further = [asdict(source) for source in network.further_inputs]
+        own = {"further_inputs": further, **_graph_fields(network)}
+        return {"version": INPUTS_VERSION, **fields, **own}
     graph = _graph_fields(network)
     return {"version": GRAPH_VERSION, **fields, **graph} if graph else fields
 
@@ -146,6 +157,11 @@ def _graph_fields(network: Network) -> dict[str, Any]:
         fields["outputs"] = list(network.outputs)
     if network.concatenations:
         fields["concatenations"] = [_joint_fields(joint) for joint in network.concatenations]
+    if network.states:
+        fields["states"] = [
+            {"name": state.name, "next": state.next, "output": asdict(state.output)}
+            for state in network.states
+        ]
     return fields
 
 
@@ -168,6 +184,7 @@ def _weights_bytes(network: Network) -> bytes:
             for name, array in _arrays(layer).items()
             if array.size
         }
+        | {f"{state.name}.{INITIAL_ARRAY}": state.initial for state in network.states}
     )
 
 

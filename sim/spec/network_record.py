@@ -24,11 +24,20 @@ from sim.spec.network import (
     Network,
     Padding,
     PixelPlace,
+    State,
     TensorSpec,
 )
 from sim.spec.rules import Choice, Integer, Shape
 
-__all__ = ["ARRAYS", "GRAPH_VERSION", "TABLE_ARRAY", "LayerRecord", "NetworkRecord"]
+__all__ = [
+    "ARRAYS",
+    "GRAPH_VERSION",
+    "INITIAL_ARRAY",
+    "INPUTS_VERSION",
+    "TABLE_ARRAY",
+    "LayerRecord",
+    "NetworkRecord",
+]
 
 TABLE_ARRAY = "table"
 """Array of an activation table's values; the layer's field of that name has the rest of it."""
@@ -42,11 +51,22 @@ ARRAYS: Mapping[str, type] = {
 }
 """A layer's arrays and their types; in the npz file they are called ``<layer>.<array>``."""
 
-GRAPH_VERSION = 2
-"""Version of networks with several outputs, or with concatenations."""
+INITIAL_ARRAY = "initial"
+"""Array of a state's values in the first run: ``<state>.initial``."""
 
-_GRAPH_FIELDS = ("outputs", "concatenations")
-"""Fields that version 1 does not have."""
+GRAPH_VERSION = 2
+"""Version of networks with several outputs, with concatenations or with states."""
+
+INPUTS_VERSION = 3
+"""Version of networks with several inputs."""
+
+_FIRST_VERSIONS = {
+    "outputs": GRAPH_VERSION,
+    "concatenations": GRAPH_VERSION,
+    "states": GRAPH_VERSION,
+    "further_inputs": INPUTS_VERSION,
+}
+"""Fields that version 1 does not have, and the first version that has each."""
 
 _Name = Annotated[str, NAME]
 _Side = Annotated[int, PADDED]
@@ -158,18 +178,44 @@ class ConcatenationRecord(Record):
         )
 
 
+class StateRecord(Record):
+    """A state without its initial values."""
+
+    name: _Name
+    next: _Name
+    output: TensorRecord
+
+    def state(self, arrays: Mapping[str, NDArray[Any]]) -> State:
+        """Return the state with its array of a weights file; it begins with its zero point where there is none."""
+        output = self.output.spec()
+        initial = np.broadcast_to(np.int8(output.zero_point), output.shape)
+        return State(
+            name=self.name,
+            next=self.next,
+            output=output,
+            initial=arrays.get(f"{self.name}.{INITIAL_ARRAY}", initial),
+        )
+
+
 class NetworkRecord(Record):
     """A network without its arrays.
 
-    Version 1 is a network whose one output is its last layer's, without concatenations.
+    Version 1 is a network whose one output is its last layer's, without concatenations and states; versions before 3 have one
+    input.
     """
 
-    version: Annotated[int, Integer(1, GRAPH_VERSION)] = 1
+    version: Annotated[int, Integer(1, INPUTS_VERSION)] = 1
     name: _Name
     input: TensorRecord
     layers: Annotated[list[LayerRecord], Field(max_length=LAYERS_LIMIT)]
     outputs: Annotated[list[_Name], Field(max_length=LAYERS_LIMIT)] = Field(default_factory=list)
     concatenations: Annotated[list[ConcatenationRecord], Field(max_length=LAYERS_LIMIT)] = Field(
+        default_factory=list
+    )
+    further_inputs: Annotated[list[TensorRecord], Field(max_length=LAYERS_LIMIT)] = Field(
+        default_factory=list
+    )
+    states: Annotated[list[StateRecord], Field(max_length=LAYERS_LIMIT)] = Field(
         default_factory=list
     )
 
@@ -181,9 +227,10 @@ class NetworkRecord(Record):
         DesignFileError
             If layers, shapes and arrays do not fit together, or an array belongs to no layer.
         """
-        for name in _GRAPH_FIELDS:
-            if self.version < GRAPH_VERSION and getattr(self, name):
-                raise DesignFileError(f"network.version must be {GRAPH_VERSION} with {name}, not 1")
+        for name, least in _FIRST_VERSIONS.items():
+            if self.version < least and getattr(self, name):
+                rule = f"network.version must be {least} with {name}, not {self.version}"
+                raise DesignFileError(rule)
         try:
             network = Network(
                 name=self.name,
@@ -191,10 +238,13 @@ class NetworkRecord(Record):
                 layers=tuple(layer.layer(arrays) for layer in self.layers),
                 outputs=tuple(self.outputs),
                 concatenations=tuple(joint.concatenation() for joint in self.concatenations),
+                further_inputs=tuple(source.spec() for source in self.further_inputs),
+                states=tuple(state.state(arrays) for state in self.states),
             )
         except ValueError as error:
             raise DesignFileError(str(error)) from None
         known = {f"{layer.name}.{array}" for layer in network.layers for array in ARRAYS}
+        known |= {f"{state.name}.{INITIAL_ARRAY}" for state in network.states}
         for name in arrays:
             if name not in known:
                 raise DesignFileError(f"weights file has array {name!r}, which no layer uses")

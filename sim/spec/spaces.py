@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.fpga_devices import FpgaBudget
 
 __all__ = ["EDGE", "HARDWARE_SPACES", "NAHAS", "SPACE_NAMES", "TINY", "HardwareSpace"]
 
@@ -28,6 +29,8 @@ class HardwareSpace:
         The point that a search has to beat; its area is the budget.
     area_budget : float or None
         Largest area in mm², in the place of the default's.
+    fpga : FpgaBudget or None
+        FPGA that accelerators have to fit; any other is not realizable.
 
     Raises
     ------
@@ -40,6 +43,7 @@ class HardwareSpace:
     values: Mapping[str, tuple[int, ...] | tuple[float, ...]]
     default: AcceleratorConfig
     area_budget: float | None = None
+    fpga: FpgaBudget | None = None
 
     def __post_init__(self) -> None:
         """Check the values, and that the default is a point of the space."""
@@ -114,7 +118,11 @@ class HardwareSpace:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything that a search in the space depends on as a JSON object."""
-        budget = {} if self.area_budget is None else {"area_budget": self.area_budget}
+        budget: dict[str, Any] = {}
+        if self.area_budget is not None:
+            budget["area_budget"] = self.area_budget
+        if self.fpga is not None:
+            budget["fpga"] = self.fpga.to_json()
         return {
             "name": self.name,
             "clock_mhz": self.clock_mhz,

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.arrays.geometry import ceil_div, served, set_shape
+from sim.arrays.geometry import ceil_div, pixel_log2, pixel_sets, served
 from sim.arrays.kernel import in_place, inlined, kernel
 from sim.arrays.schedule_columns import (
     AFTER,
@@ -157,9 +157,12 @@ def last_stores(row):
     sources = max(1, row[SOURCES])
     if row[OP] == ExecuteOp.POOL:
         return sources
-    down, across = set_shape(row[OP], row[PIXELS])
-    top = (row[WINDOW_ROWS] - 1) // down * down
-    left = (row[WINDOW_COLUMNS] - 1) // across * across
+    log2 = pixel_log2(row[PIXELS])
+    top, left = row[WINDOW_ROWS] - 1, row[WINDOW_COLUMNS] - 1
+    if row[OP] == ExecuteOp.DEPTHWISE:
+        top = top >> log2 << log2
+    else:
+        left = left >> log2 << log2
     rows = served(
         row[TILE_ROWS],
         row[HALO_TOP],
@@ -181,8 +184,9 @@ def last_stores(row):
 def execute_durations(row, hw, constants):
     """(cycles from start to the end of issue, cycles from start to done)."""
     op = row[OP]
-    down, across = set_shape(op, row[PIXELS])
-    sets = ceil_div(row[WINDOW_ROWS], down) * ceil_div(row[WINDOW_COLUMNS], across)
+    sets = row[WINDOW_ROWS] * pixel_sets(row[WINDOW_COLUMNS], row[PIXELS])
+    if op == ExecuteOp.DEPTHWISE:
+        sets = pixel_sets(row[WINDOW_ROWS], row[PIXELS]) * row[WINDOW_COLUMNS]
     cycles = sets * row[INTERVAL]
     if op == ExecuteOp.DEPTHWISE:
         cycles += ceil_div(row[WINDOW_ROWS], row[BAND_ROWS]) * row[ROW_LEAD]

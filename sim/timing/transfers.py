@@ -62,11 +62,15 @@ __all__ = [
 
 
 # State of a unit, behind its channel's: places in the three rings below, the last beat's cycle, the
-# credit in a cycle, beats and rows from the weight store so far; then rings of the last beats of the latest bursts, the dones of the latest
+# credit in a cycle, beats and rows from the weight store so far, the reciprocal of what a cycle earns; then rings of the last beats of the latest bursts, the dones of the latest
 # descriptors, and the latest write responses as far as the memory's limit needs them.
-BURSTS, DESCRIPTORS, ANSWERS, END, CREDIT, CREDIT_AT, BEATS, STORED, RECENT = range(
-    CHANNEL, CHANNEL + 9
-)
+(
+    BURSTS, DESCRIPTORS, ANSWERS, END, CREDIT, CREDIT_AT, BEATS, STORED, RECIPROCAL, RECENT,
+) = range(CHANNEL, CHANNEL + 10)  # fmt: skip
+
+RECIPROCAL_BITS = 40
+MOST_COST = 1 << 14
+"""Up to this cost of a beat, what credit lacks is divided by what a cycle earns with a product, which is exact."""
 
 
 @in_place
@@ -143,13 +147,14 @@ def idle(hw, constants):
     state[DESCRIPTORS] = 0
     state[ANSWERS] = 0
     state[BEATS] = state[STORED] = 0
+    state[RECIPROCAL] = (1 << RECIPROCAL_BITS) // hw.earn + 1
     state[CREDIT] = 2 * hw.cost - 1
     state[CREDIT_AT] = 0
     return state
 
 
 @in_place
-def paced(state, hw, available, beats):
+def _pace(earn, cost, reciprocal, credit, credit_at, available, beats):
     """Move one burst that could move a beat per cycle from ``available`` on.
 
     Beat j needs credit for j + 1 beats. Once credit lacks, it lacks for every further beat (a beat
@@ -159,15 +164,26 @@ def paced(state, hw, available, beats):
     -------
     end : int
         Cycle of the last beat.
+    credit : int
+        What is left in the cycle behind.
     """
-    earn, cost = hw.earn, hw.cost
-    credit = min(2 * cost - 1, state[CREDIT] + earn * (available - state[CREDIT_AT]))
+    credit = min(2 * cost - 1, credit + earn * (available - credit_at))
     wait = beats - 1
     lack = cost * beats - credit
     if lack > earn * wait:
-        wait = ceil_div(lack, earn)
-    end = available + wait
-    state[CREDIT] = credit + earn * (end + 1 - available) - cost * beats
+        if cost <= MOST_COST:
+            wait = (lack + earn - 1) * reciprocal >> RECIPROCAL_BITS
+        else:
+            wait = ceil_div(lack, earn)
+    return available + wait, credit + earn * (wait + 1) - cost * beats
+
+
+@in_place
+def paced(state, hw, available, beats):
+    """Move one burst as :func:`_pace`; returns the cycle of its last beat."""
+    end, state[CREDIT] = _pace(
+        hw.earn, hw.cost, state[RECIPROCAL], state[CREDIT], state[CREDIT_AT], available, beats
+    )
     state[CREDIT_AT] = end + 1
     return end
 
@@ -245,16 +261,55 @@ def _limited_write(hw, constants, state, begin, request, beats, outstanding):
 
 
 @in_place
+def _plain_transfer(row, hw, state, begin, lag, outstanding, reuse):
+    """Answer as :func:`_transfer` on a plain memory, where no beat but a row's last can complete several vectors."""
+    earn, cost, reciprocal = hw.earn, hw.cost, state[RECIPROCAL]
+    bus = hw.bus_bytes
+    groups, rows = segments(row)
+    page = PAGE_BYTES // bus
+    request, end, place = begin - 1, state[END], state[BURSTS]
+    credit, credit_at = state[CREDIT], state[CREDIT_AT]
+    total, known, kept = 0, -1, 0
+    for g in range(groups):
+        for y in range(rows):
+            address, left, offset = segment(row, hw, g, y)
+            if offset != known:  # rows that begin alike end alike
+                known, kept = offset, held(row, hw, -offset, left)
+            in_page = PAGE_BYTES - address % PAGE_BYTES
+            room = left
+            if left * bus > in_page:
+                room = page - (PAGE_BYTES - in_page) // bus
+            total += left
+            while left > 0:
+                beats = min(left, BURST_BEATS, room)
+                request = max(request + 1, state[RECENT + place] + reuse)
+                end, credit = _pace(
+                    earn, cost, reciprocal, credit, credit_at, max(request + lag, end + 1), beats
+                )
+                credit_at = end + 1
+                state[RECENT + place] = end
+                place = place + 1 if place + 1 < outstanding else 0
+                left -= beats
+                room = room - beats if room > beats else page
+            end += kept
+    state[BURSTS], state[END] = place, end
+    state[CREDIT], state[CREDIT_AT] = credit, credit_at
+    state[BEATS] += total
+    return request, end
+
+
+@in_place
 def _transfer(row, hw, constants, state, begin, lag, outstanding, reuse):
     """(cycle of the last request, cycle of the last beat); ``lag`` is from a request to its data.
 
     Or the cycle before the last vector's, where a gathering LOAD's last beat completes several.
     """
     plain, storing = state[PLAIN], row[QUEUE] == Queue.STORE
+    if plain and fills_beats(row, hw):
+        return _plain_transfer(row, hw, state, begin, lag, outstanding, reuse)
     bus = hw.bus_bytes
     page = PAGE_BYTES // bus
     groups, rows = segments(row)
-    alone = fills_beats(row, hw)
     request = begin - 1
     end = state[END]
     place = state[BURSTS]
@@ -267,10 +322,7 @@ def _transfer(row, hw, constants, state, begin, lag, outstanding, reuse):
             while left > 0:
                 beats = min(left, BURST_BEATS, room)
                 request = max(request + 1, state[RECENT + place] + reuse)
-                if plain and alone:
-                    moved = paced(state, hw, max(request + lag, end + 1), beats)
-                    end = moved + held(row, hw, ahead, beats)
-                elif plain:
+                if plain:
                     state[END] = end
                     moved, end = _gathered(row, hw, state, request + lag, 0, beats, ahead)
                 elif storing:

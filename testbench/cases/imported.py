@@ -1,6 +1,6 @@
 """Random TensorFlow Lite models as cases: RTL against reference, prediction and interpreter."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -13,6 +13,7 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import HardwareSpace
 from testbench.cases.random_networks import BATCHES, TRIES, Case, describe_case, draw_group_of
 from testbench.cases.tflite_convolutions import convolution_model
+from testbench.cases.tflite_inputs import inputs_model
 from testbench.cases.tflite_models import RandomModel, import_random, random_model
 from testbench.judges.tflite_oracle import judge
 
@@ -37,6 +38,9 @@ IMPORTED_PER_CONFIG = 8
 
 _CONVOLUTION_SHARE = 4
 """Models of which the last is one of convolutions that become others."""
+
+_INPUTS_SHARE, _INPUTS_PLACE = 8, 5
+"""Every eighth model has several inputs: its place among eight."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,12 +130,17 @@ def draw_imported_group(
 
 
 def imported_case(
-    index: int, config: AcceleratorConfig, rng: np.random.Generator, draw: DrawModel, stratum: str
+    index: int,
+    config: AcceleratorConfig,
+    rng: np.random.Generator,
+    draw: DrawModel,
+    stratum: str,
+    batches: Sequence[int] = BATCHES,
 ) -> Case | None:
     """A case of a drawn model, None if the accelerator can run none of some that are drawn."""
     for _ in range(TRIES):
         model_seed = int(rng.integers(1 << 31))
-        batch = int(rng.choice(BATCHES))
+        batch = int(rng.choice(batches))
         model, recipe = draw(model_seed, 2 if batch == 1 else batch + 1)
         imported = import_random(model, model_seed)
         _, mapped = attempt(config, imported.network, batch)
@@ -146,9 +155,14 @@ def imported_case(
 
 def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -> Case | None:
     convolves = index % _CONVOLUTION_SHARE == _CONVOLUTION_SHARE - 1
-    return imported_case(
-        index, config, rng, _convolution_model if convolves else _random_model, IMPORTED
-    )
+    draw = _convolution_model if convolves else _random_model
+    if index % _INPUTS_SHARE == _INPUTS_PLACE:
+        draw = _inputs_model
+    return imported_case(index, config, rng, draw, IMPORTED)
+
+
+def _inputs_model(seed: int, images: int) -> tuple[RandomModel, str]:
+    return inputs_model(seed, images), f"inputs_model({seed}, images={images})"
 
 
 def _convolution_model(seed: int, images: int) -> tuple[RandomModel, str]:

@@ -1,4 +1,4 @@
-"""Random networks that are no chains: several outputs, and tensors that consist of others."""
+"""Random networks that are no chains: several inputs and outputs, and tensors that consist of others."""
 
 from dataclasses import replace
 
@@ -26,13 +26,16 @@ from testbench.cases.random_networks import (
     next_batch,
 )
 
-__all__ = ["GRAPH", "GRAPHS_PER_CONFIG", "draw_graph_group", "random_graph"]
+__all__ = ["GRAPH", "GRAPHS_PER_CONFIG", "GraphDraw", "draw_graph_group", "random_graph"]
 
 GRAPH = "graph"
 """Word in the place of a stratum, which graphs do not have."""
 
 GRAPHS_PER_CONFIG = 4
 """Graphs that share a configuration, for a build takes longer than a run."""
+
+SEVERAL_SHARE = 3
+"""Graphs of which the last has several inputs, two and three in turn."""
 
 MOST_PARTS = 4
 STEPS = (3, 9)
@@ -45,12 +48,14 @@ CHANCE_OF_OUTPUT = 0.15
 """Share of tensors that are read on and are outputs, too."""
 
 
-def random_graph(config: AcceleratorConfig, rng: np.random.Generator, name: str) -> Network:
+def random_graph(
+    config: AcceleratorConfig, rng: np.random.Generator, name: str, inputs: int = 1
+) -> Network:
     """Draw a network of layers that read any earlier tensor, with concatenations, mosaics and several outputs.
 
-    Channels are around whole vectors of the accelerator as often as anywhere.
+    Channels are around whole vectors of the accelerator as often as anywhere. ``inputs`` is at most four.
     """
-    return _Graph(config, rng).network(name)
+    return GraphDraw(config, rng).network(name, inputs)
 
 
 def draw_graph_group(
@@ -67,8 +72,10 @@ def draw_graph_group(
 
 
 def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -> Case | None:
+    turn, place = divmod(index, SEVERAL_SHARE)
+    inputs = 1 if place < SEVERAL_SHARE - 1 else 2 + turn % 2
     for _ in range(TRIES):
-        network = random_graph(config, rng, f"{GRAPH}{index}")
+        network = random_graph(config, rng, f"{GRAPH}{index}", inputs)
         if network.macs > MOST_MACS:
             continue
         _, mapped = attempt(config, network, next_batch(rng))
@@ -77,8 +84,8 @@ def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -
     return None
 
 
-class _Graph:
-    """A network in the making."""
+class GraphDraw:
+    """A network in the making; ``states`` are the tensors that no layer makes and that are no input."""
 
     def __init__(self, config: AcceleratorConfig, rng: np.random.Generator) -> None:
         self.rng, self.simd = rng, config.simd_units
@@ -87,15 +94,33 @@ class _Graph:
             name="input", height=height, width=width, channels=self._channels(), scale=1.0,
             zero_point=int(rng.integers(-128, 128)),
         )  # fmt: skip
+        self.further: list[TensorSpec] = []
         self.layers: list[Layer] = []
         self.joints: list[Concatenation] = []
         self.tensors = [self.input]
+        self.states: dict[str, TensorSpec] = {}
         self.segments: dict[str, tuple[int, ...]] = {"input": (self.input.channels,)}
 
-    def network(self, name: str) -> Network:
-        """Draw layers and concatenations, and which tensors are outputs."""
-        self._layer(self.input)
-        for _ in range(int(self.rng.integers(*STEPS))):
+    def network(self, name: str, inputs: int) -> Network:
+        """Draw a network without states."""
+        return Network(
+            name=name,
+            input=self.input,
+            outputs=self.outputs(inputs),
+            layers=tuple(self.layers),
+            concatenations=tuple(self.joints),
+            further_inputs=tuple(self.further),
+        )
+
+    def outputs(self, inputs: int) -> tuple[str, ...]:
+        """Draw layers, concatenations and further inputs, and which tensors are outputs: their names."""
+        if inputs == 1 or self.rng.random() < 0.7:
+            self._layer(self.input)
+        for turn in range(int(self.rng.integers(*STEPS))):
+            if turn < inputs - 1:
+                self._further_input()
+            if turn == max(inputs - 2, 0):
+                self.tensors += self.states.values()
             drawn = self.rng.random()
             if drawn < 0.3:
                 self._concatenation()
@@ -104,22 +129,36 @@ class _Graph:
             else:
                 recent = self.tensors[-3:]
                 self._layer(recent[int(self.rng.integers(len(recent)))])
+        if not any(self.input.name in layer.inputs for layer in self.layers):
+            self._layer(self.input)
         read = {tensor for layer in self.layers for tensor in layer.inputs}
         within = {part for joint in self.joints for part in joint.parts}
-        made = [tensor.name for tensor in self.tensors[1:]]
+        made = [tensor.name for tensor in self._made]
         outputs = [
             tensor
             for tensor in made
             if tensor not in read | within or self.rng.random() < CHANCE_OF_OUTPUT
         ]
         self.rng.shuffle(outputs)
-        return Network(
-            name=name,
-            input=self.input,
-            layers=tuple(self.layers),
-            outputs=tuple(outputs),
-            concatenations=tuple(self.joints),
-        )
+        return tuple(outputs)
+
+    @property
+    def _made(self) -> list[TensorSpec]:
+        """Tensors that are no inputs and no states."""
+        given = {tensor.name for tensor in self.further} | self.states.keys()
+        return [tensor for tensor in self.tensors[1:] if tensor.name not in given]
+
+    def _further_input(self) -> None:
+        """Give the network another input, which a layer reads; often of a shape that is added to others."""
+        rng, name = self.rng, f"input{1 + len(self.further)}"
+        size = self.tensors[-1] if rng.random() < 0.6 else self.input
+        channels = size.channels if rng.random() < 0.5 else self._channels()
+        point = int(rng.integers(-128, 128))
+        source = replace(size, name=name, channels=channels, zero_point=point)
+        self.further.append(source)
+        self.segments[name] = (channels,)
+        self.tensors.append(source)
+        self._layer(source)
 
     def _layer(self, source: TensorSpec) -> None:
         name, rng = f"layer{len(self.layers)}", self.rng
@@ -160,7 +199,7 @@ class _Graph:
         count = int(rng.integers(2, MOST_PARTS + 1))
         parts = [
             tensor
-            for tensor in self.tensors[1:]
+            for tensor in self._made
             if tensor.name not in within
             and tensor.shape[:2] == latest.shape[:2]
             and (tensor.scale, tensor.zero_point) == (latest.scale, latest.zero_point)

@@ -138,8 +138,8 @@ class Case:
 
     @property
     def images(self) -> NDArray[np.int8]:
-        """Random bytes: int8[image_count, *network.input.shape]."""
-        shape = (self.image_count, *self.network.input.shape)
+        """Random bytes: int8[image_count, *network.image_shape]."""
+        shape = (self.image_count, *self.network.image_shape)
         rng = np.random.default_rng(self.image_seed)
         return rng.integers(-128, 128, shape).astype(np.int8)
 

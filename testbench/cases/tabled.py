@@ -11,7 +11,7 @@ from sim.spec.spaces import HardwareSpace
 from testbench.cases.imported import imported_case
 from testbench.cases.layers import with_table
 from testbench.cases.random_networks import Case, case_of_stratum, draw_group_of
-from testbench.cases.tflite_functions import FUNCTIONS, function_model
+from testbench.cases.tflite_functions import FUNCTIONS, PRODUCTS, function_model
 from testbench.cases.tflite_models import RandomModel
 
 __all__ = ["MODELS", "TABLED_PER_CONFIG", "draw_tabled_group", "tabled"]
@@ -19,7 +19,7 @@ __all__ = ["MODELS", "TABLED_PER_CONFIG", "draw_tabled_group", "tabled"]
 TABLED_PER_CONFIG = 12
 """Cases that share a configuration, for a build takes longer than their runs."""
 
-MODELS = (*FUNCTIONS, "gate", "square")
+MODELS = (*FUNCTIONS, "gate", "square", *PRODUCTS)
 """Kinds of models of `testbench.cases.tflite_functions.function_model`, in turn."""
 
 _MODEL_SHARE = 3

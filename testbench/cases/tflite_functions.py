@@ -11,10 +11,13 @@ from sim.scales import Scale
 from testbench.cases.tflite_models import RandomModel
 from testbench.cases.tflite_writer import ModelWriter
 
-__all__ = ["FUNCTIONS", "DrawnFunction", "drawn_function", "function_model"]
+__all__ = ["FUNCTIONS", "PRODUCTS", "DrawnFunction", "drawn_function", "function_model"]
 
 FUNCTIONS = ("ELU", "HARD_SWISH", "LEAKY_RELU", "LOGISTIC", "PRELU", "TANH")
 """Operators that become tables."""
+
+PRODUCTS = ("product", "mask")
+"""Models that multiply two activations."""
 
 _WINDOW = {"StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1, "Padding": 0}
 
@@ -78,7 +81,8 @@ def drawn_function(
 def function_model(name: str, rng: np.random.Generator, images: int = 3) -> RandomModel:
     """A model with a function of the model's input or of a layer's output, which others may read, too.
 
-    ``name`` is an operator of ``FUNCTIONS``, "gate" for LOGISTIC times its input, or "square" for a tensor times itself.
+    ``name`` is an operator of ``FUNCTIONS``, "gate" for LOGISTIC times its input, "square" for a tensor times itself, "product" for
+    two tensors of one shape, or "mask" for a tensor times another of one channel.
     """
     writer, channels = ModelWriter(), int(rng.integers(1, 20))
     shape = (1, *(int(size) for size in rng.integers(1, 6, 2)), channels)
@@ -110,6 +114,11 @@ def function_model(name: str, rng: np.random.Generator, images: int = 3) -> Rand
             gate = drawn_function("LOGISTIC", source, output, rng)
             other = tensor(gate.output)
             gate.write(writer, base, other)
+        if name in PRODUCTS:
+            wide = shape if name == "product" else (*shape[:3], 1)
+            kind = scale(0.05)
+            other = writer.tensor(wide, scales=[kind.scale], zero_points=[kind.zero_point])
+            _layer(writer, image, other, rng)
         operands = [base, other] if rng.random() < 0.5 else [other, base]
         current = tensor(output)
         fused = int(rng.choice([0, 0, 1, 3]))
@@ -125,10 +134,10 @@ def function_model(name: str, rng: np.random.Generator, images: int = 3) -> Rand
 
 def _layer(writer: ModelWriter, source: int, result: int, rng: np.random.Generator) -> int:
     """A convolution of padded windows, dense or depthwise; returns its output."""
-    channels = writer.tensors[source].shape[-1]
+    channels, results = (writer.tensors[index].shape[-1] for index in (source, result))
     size = int(rng.choice([1, 3]))
-    wide = rng.random() < 0.6
-    shape = (channels if wide else 1, size, size, channels)
+    wide = rng.random() < 0.6 or results != channels
+    shape = (results if wide else 1, size, size, channels)
     weights = rng.integers(-127, 128, shape)
     reach = 75 * 75 * np.sqrt(size * size * (channels if wide else 1))
     ends = [writer.tensors[index].scales[0] for index in (source, result)]

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.importers.folder import ImportedNetwork
+from sim.importers.host import ModelInputs
 from sim.importers.quantization import add_multipliers
 from sim.importers.tflite.arithmetic import negates
 from sim.importers.tflite.conversion import lower_tflite
@@ -18,7 +19,14 @@ from sim.importers.tflite.reader import parse_tflite
 from testbench.cases.tflite_tensors import MOST_VALUES, Activation, TensorDraw, excited
 from testbench.cases.tflite_writer import ModelWriter
 
-__all__ = ["RandomModel", "draw_imported", "drawn_model", "import_random", "random_model"]
+__all__ = [
+    "ModelDraw",
+    "RandomModel",
+    "draw_imported",
+    "drawn_model",
+    "import_random",
+    "random_model",
+]
 
 _MOST_LAYERS = 6
 _MOST_INPUTS = 600
@@ -31,10 +39,10 @@ _USUAL_SCALES = (2.0**-12, 4.0)
 
 
 class RandomModel(NamedTuple):
-    """A model file and inputs in its own type and shape: [N, ...]."""
+    """A model file and inputs in its own type and shape, [N, ...]; of several inputs such an array for each."""
 
     content: bytes
-    inputs: NDArray[Any]
+    inputs: ModelInputs
 
 
 def draw_imported(seed: int, images: int = 2) -> tuple[ImportedNetwork, NDArray[np.int8]]:
@@ -486,3 +494,7 @@ class _Draw(TensorDraw):
         return (
             None if size > _MOST_INPUTS else self.fully_connected(self.reshaped(source, (1, size)))
         )
+
+
+ModelDraw = _Draw
+"""Draws operators of every kind."""

@@ -28,8 +28,10 @@ class CodeFields(StrEnum):
 _OPTIONS = {
     "ADD": "AddOptions",
     "ARG_MAX": "ArgMaxOptions",
+    "ASSIGN_VARIABLE": "AssignVariableOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions",
     "BATCH_TO_SPACE_ND": "BatchToSpaceNDOptions",
+    "CALL_ONCE": "CallOnceOptions",
     "CONCATENATION": "ConcatenationOptions",
     "CONV_2D": "Conv2DOptions",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
@@ -41,6 +43,7 @@ _OPTIONS = {
     "MEAN": "ReducerOptions",
     "MINIMUM": "MaximumMinimumOptions",
     "MUL": "MulOptions",
+    "READ_VARIABLE": "ReadVariableOptions",
     "REDUCE_MAX": "ReducerOptions",
     "RESHAPE": "ReshapeOptions",
     "RESIZE_BILINEAR": "ResizeBilinearOptions",
@@ -53,13 +56,19 @@ _OPTIONS = {
     "SQUEEZE": "SqueezeOptions",
     "STRIDED_SLICE": "StridedSliceOptions",
     "SUB": "SubOptions",
+    "SVDF": "SVDFOptions",
     "TRANSPOSE_CONV": "TransposeConvOptions",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTMOptions",
+    "VAR_HANDLE": "VarHandleOptions",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenTensor:
-    """A tensor as it is written; ``buffer`` is the index of its content."""
+    """A tensor as it is written; ``buffer`` is the index of its content.
+
+    ``variable`` says that its content stays from one inference to the next.
+    """
 
     name: str
     shape: tuple[int, ...]
@@ -69,6 +78,7 @@ class WrittenTensor:
     axis: int
     buffer: int
     signature: tuple[int, ...]
+    variable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +98,16 @@ class WrittenOperator:
 
 @dataclass(slots=True)
 class ModelWriter:
-    """A model with one graph; tensors and operators are appended, then :meth:`finish` encodes.
+    """A model; tensors and operators of its graph are appended, then :meth:`finish` encodes.
 
-    An operator's version is the highest that any kernel asked for here looks at.
+    An operator's version is the highest that any kernel asked for here looks at. ``further`` are graphs that operators of
+    the first one call; these have neither inputs nor outputs.
     """
 
     tensors: list[WrittenTensor] = field(default_factory=list)
     buffers: list[bytes] = field(default_factory=lambda: [b""])
     operators: list[WrittenOperator] = field(default_factory=list)
+    further: list["ModelWriter"] = field(default_factory=list)
 
     def tensor(
         self,
@@ -108,6 +120,7 @@ class ModelWriter:
         data: NDArray[Any] | None = None,
         name: str | None = None,
         signature: Sequence[int] = (),
+        variable: bool = False,
     ) -> int:
         """Append a tensor, a constant if it has ``data``; return its index."""
         buffer = 0
@@ -125,6 +138,7 @@ class ModelWriter:
                 axis,
                 buffer,
                 tuple(signature),
+                variable,
             )
         )
         return len(self.tensors) - 1
@@ -166,9 +180,39 @@ class ModelWriter:
     ) -> bytes:
         """Encode the model."""
         builder = flatbuffers.Builder(1024)
-        names = list(dict.fromkeys(operator.name for operator in self.operators))
-        buffers = [_buffer(builder, content) for content in self.buffers]
-        tensors = [_encode_tensor(builder, tensor) for tensor in self.tensors]
+        graphs = [self, *self.further]
+        names = list(dict.fromkeys(node.name for graph in graphs for node in graph.operators))
+        contents = [content for graph in graphs for content in graph.buffers]
+        buffers = [_buffer(builder, content) for content in contents]
+        encoded, first = [], 0
+        for graph in graphs:
+            ends = (inputs, outputs) if graph is self else ((), ())
+            encoded.append(graph._graph(builder, names, first, *ends))
+            first += len(graph.buffers)
+        codes = [_code(builder, name, code_fields) for name in names]
+        root = _table(
+            builder,
+            "Model",
+            {
+                "Version": _VERSION,
+                "OperatorCodes": _offsets(builder, codes),
+                "Subgraphs": _offsets(builder, encoded),
+                "Buffers": _offsets(builder, buffers),
+            },
+        )
+        builder.Finish(root, b"TFL3")
+        return bytes(builder.Output())
+
+    def _graph(
+        self,
+        builder: Any,
+        names: Sequence[str],
+        first_buffer: int,
+        inputs: Sequence[int],
+        outputs: Sequence[int],
+    ) -> int:
+        """Encode the graph, whose buffers begin at ``first_buffer`` among the model's."""
+        tensors = [_encode_tensor(builder, tensor, first_buffer) for tensor in self.tensors]
         operators = [
             _encode_operator(builder, names.index(operator.name), operator)
             for operator in self.operators
@@ -179,20 +223,7 @@ class ModelWriter:
             "Outputs": _numbers(builder, outputs, np.int32),
             "Operators": _offsets(builder, operators),
         }
-        graph = _table(builder, "SubGraph", parts)
-        codes = [_code(builder, name, code_fields) for name in names]
-        root = _table(
-            builder,
-            "Model",
-            {
-                "Version": _VERSION,
-                "OperatorCodes": _offsets(builder, codes),
-                "Subgraphs": _offsets(builder, [graph]),
-                "Buffers": _offsets(builder, buffers),
-            },
-        )
-        builder.Finish(root, b"TFL3")
-        return bytes(builder.Output())
+        return _table(builder, "SubGraph", parts)
 
 
 def _table(builder: Any, name: str, fields: Mapping[str, Any]) -> int:
@@ -213,13 +244,15 @@ def _buffer(builder: Any, content: bytes) -> int:
     return _table(builder, "Buffer", {"Data": builder.EndVector()})
 
 
-def _encode_tensor(builder: Any, tensor: WrittenTensor) -> int:
+def _encode_tensor(builder: Any, tensor: WrittenTensor, first_buffer: int) -> int:
     fields = {
         "Shape": _numbers(builder, tensor.shape, np.int32),
         "Name": builder.CreateString(tensor.name),
         "Type": getattr(tflite.TensorType, tensor.dtype.upper()),
-        "Buffer": tensor.buffer,
+        "Buffer": tensor.buffer + first_buffer if tensor.buffer else 0,
     }
+    if tensor.variable:
+        fields["IsVariable"] = True
     if tensor.signature:
         fields["ShapeSignature"] = _numbers(builder, tensor.signature, np.int32)
     if tensor.scales:
@@ -239,15 +272,19 @@ def _encode_operator(builder: Any, code: int, operator: WrittenOperator) -> int:
         "Outputs": _numbers(builder, operator.outputs, np.int32),
     }
     if operator.table:
-        values = {
-            key: _numbers(builder, value, np.int32) if isinstance(value, tuple) else value
-            for key, value in operator.options.items()
-        }
+        values = {key: _option(builder, value) for key, value in operator.options.items()}
         fields["BuiltinOptionsType"] = getattr(tflite.BuiltinOptions, operator.table)
         fields["BuiltinOptions"] = _table(builder, operator.table, values)
     if operator.custom:
         fields["CustomOptions"] = builder.CreateByteVector(operator.custom)
     return _table(builder, "Operator", fields)
+
+
+def _option(builder: Any, value: Any) -> Any:
+    """Encode what a table of options points to: lists of numbers and strings; numbers are in the table."""
+    if isinstance(value, str):
+        return builder.CreateString(value)
+    return _numbers(builder, value, np.int32) if isinstance(value, tuple) else value
 
 
 def _code(builder: Any, name: str, code_fields: CodeFields) -> int:

@@ -73,10 +73,7 @@ def write_description(
     padding = np.arange(-(-len(inputs) // images) * images).clip(max=len(inputs) - 1)
     x = inputs[padding]
     y = {name: values[padding] for name, values in expected.items()}
-    inputs_name = network.input.name
-    packed = [
-        program.inputs.pack([{inputs_name: image} for image in run]) for run in _runs(x, images)
-    ]
+    packed = [program.inputs.pack(program.inputs.images_of(run)) for run in _runs(x, images)]
     outputs = [
         program.outputs.pack([{name: y[name][i] for name in network.outputs} for i in run])
         for run in _runs(np.arange(len(x)), images)

@@ -33,7 +33,7 @@ def run_register_cases(config: AcceleratorConfig, coverage: Coverage) -> None:
     """
     network = small_network()
     mapped = map_realizable(config, network)
-    inputs = np.zeros((1, *network.input.shape), np.int8)
+    inputs = np.zeros((1, *network.image_shape), np.int8)
     with tempfile.TemporaryDirectory(prefix="cosilico-") as name:
         folder = Path(name)
         write_description(

@@ -152,7 +152,7 @@ class Subject:
     ) -> "Subject":
         """Take or build the simulation of a configuration, with the small network's program."""
         network = small_network()
-        x = np.random.default_rng(2).integers(-128, 128, (1, *network.input.shape)).astype(np.int8)
+        x = np.random.default_rng(2).integers(-128, 128, (1, *network.image_shape)).astype(np.int8)
         mapped = map_realizable(config, network)
         return cls(
             harness=built or build(config, view=view),

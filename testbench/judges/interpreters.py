@@ -7,13 +7,22 @@ from numpy.typing import NDArray
 
 from sim import golden
 from sim.importers.folder import ImportedNetwork
-from sim.importers.host import HostStep, Logistic, LogSoftmax, ModelPort, Softmax
+from sim.importers.host import (
+    HostProgram,
+    HostStep,
+    Logistic,
+    LogSoftmax,
+    ModelInputs,
+    ModelPort,
+    Softmax,
+)
 from sim.importers.onnx.difference import difference_bound, onnxruntime_layer
+from sim.spec.inputs import split
 from sim.spec.network import TensorSpec
 from testbench.judges.onnx_oracle import run_onnx_outputs
 from testbench.judges.tflite_oracle import run_outputs
 
-__all__ = ["UnjudgedError", "judge_onnx", "judge_tflite", "random_inputs"]
+__all__ = ["UnjudgedError", "judge_onnx", "judge_tflite", "random_inputs", "random_model_inputs"]
 
 _IMAGES = 2
 _LARGEST_SUM = 2**31 - 512
@@ -37,6 +46,13 @@ def random_inputs(port: ModelPort, seed: int) -> NDArray[Any]:
     return rng.integers(limits.min, limits.max, shape, endpoint=True).astype(port.dtype)
 
 
+def random_model_inputs(host: HostProgram, seed: int) -> ModelInputs:
+    """Inputs of a model, of several one array for each."""
+    if not host.further_inputs:
+        return random_inputs(host.input, seed)
+    return [random_inputs(start.input, seed + place) for place, start in enumerate(host.starts)]
+
+
 def judge_tflite(content: bytes, imported: ImportedNetwork) -> str:
     """Compare with TensorFlow Lite Micro; what differs, empty if nothing does.
 
@@ -45,7 +61,7 @@ def judge_tflite(content: bytes, imported: ImportedNetwork) -> str:
     UnjudgedError
         If the interpreter refuses the model, or arithmetic in C++ is undefined for it.
     """
-    x = random_inputs(imported.host.input, 1)
+    x = random_model_inputs(imported.host, 1)
     values = golden.run(imported.network, imported.host.prepare(x))
     _require_defined(imported, values)
     try:
@@ -63,9 +79,9 @@ def judge_onnx(content: bytes, imported: ImportedNetwork) -> str:
     UnjudgedError
         If the runtime refuses the model.
     """
-    x = random_inputs(imported.host.input, 1)
+    x = random_model_inputs(imported.host, 1)
     tensors, results = imported.network.tensors, imported.source["results"]
-    values = {imported.network.input.name: imported.host.prepare(x)}
+    values = split(imported.network.inputs, imported.host.prepare(x))
     for layer in imported.network.layers:
         sources = [tensors[name] for name in layer.inputs]
         inputs = [values[name] for name in layer.inputs]

@@ -8,6 +8,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, numpy_helper
 
+from sim.importers.host import ModelInputs
 from sim.spec.errors import CosilicoError
 
 __all__ = ["require_onnxruntime", "run_onnx", "run_onnx_outputs", "with_exact_products"]
@@ -61,13 +62,13 @@ def with_exact_products(model: onnx.ModelProto) -> onnx.ModelProto:
     return made
 
 
-def run_onnx(content: bytes, x: NDArray[Any]) -> NDArray[Any]:
+def run_onnx(content: bytes, x: ModelInputs) -> NDArray[Any]:
     """First output of a model; see :func:`run_onnx_outputs`."""
     return run_onnx_outputs(content, x)[0]
 
 
-def run_onnx_outputs(content: bytes, x: NDArray[Any]) -> list[NDArray[Any]]:
-    """Outputs of a model on a batch of inputs [N, ...], one inference each.
+def run_onnx_outputs(content: bytes, x: ModelInputs) -> list[NDArray[Any]]:
+    """Outputs of a model on a batch of inputs [N, ...], one inference each; of several inputs such an array for each.
 
     Raises
     ------
@@ -83,8 +84,18 @@ def run_onnx_outputs(content: bytes, x: NDArray[Any]) -> list[NDArray[Any]]:
     try:
         content = with_exact_products(onnx.load_from_string(content)).SerializeToString()
         session = onnxruntime.InferenceSession(content, options, ["CPUExecutionProvider"])
-        name = session.get_inputs()[0].name
-        rows = [session.run(None, {name: np.ascontiguousarray(row[None])}) for row in x]
+        names = [port.name for port in session.get_inputs()]
+        given = zip(*([x] if isinstance(x, np.ndarray) else x), strict=True)
+        rows = [
+            session.run(
+                None,
+                {
+                    name: np.ascontiguousarray(row[None])
+                    for name, row in zip(names, own, strict=True)
+                },
+            )
+            for own in given
+        ]
     except Exception as error:  # the runtime's errors have no common base but this
         raise RuntimeError(str(error).strip().splitlines()[0]) from None
     return [np.stack([value[0] for value in values]) for values in zip(*rows, strict=True)]

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.importers.folder import ImportedNetwork
+from sim.importers.host import ModelInputs
 from sim.importers.tflite.reader import parse_tflite
 from sim.spec.errors import CosilicoError
 
@@ -31,7 +32,7 @@ def require_oracle() -> None:
 
 
 def judge(
-    content: bytes, imported: ImportedNetwork, x: NDArray[Any]
+    content: bytes, imported: ImportedNetwork, x: ModelInputs
 ) -> tuple[dict[str, NDArray[Any]], list[NDArray[Any]]]:
     """Run the model that a network was imported from.
 
@@ -45,12 +46,12 @@ def judge(
     indices = {tensor.name: tensor.index for tensor in parse_tflite(content, "model").tensors}
     places = {layer: indices[name] for layer, name in imported.source["tensors"].items()}
     count = 1 + len(imported.host.further)
-    outputs, observed = run_outputs(content, x, sorted(places.values()), count)
+    outputs, observed = run_outputs(content, x, sorted(set(places.values())), count)
     return {layer: observed[index] for layer, index in places.items()}, outputs
 
 
 def run_model(
-    content: bytes, x: NDArray[Any], tensors: Sequence[int] = ()
+    content: bytes, x: ModelInputs, tensors: Sequence[int] = ()
 ) -> tuple[NDArray[Any], dict[int, NDArray[Any]]]:
     """First output of a model, and what :func:`run_outputs` observes."""
     outputs, observed = run_outputs(content, x, tensors)
@@ -58,7 +59,7 @@ def run_model(
 
 
 def run_outputs(
-    content: bytes, x: NDArray[Any], tensors: Sequence[int] = (), count: int = 1
+    content: bytes, x: ModelInputs, tensors: Sequence[int] = (), count: int = 1
 ) -> tuple[list[NDArray[Any]], dict[int, NDArray[Any]]]:
     """Run a model on a batch of inputs, one inference each.
 
@@ -66,8 +67,8 @@ def run_outputs(
     ----------
     content : bytes
         Of the model file.
-    x : [N, ...]
-        In the model's input type, shaped as one inference is without its batch axis.
+    x : [N, ...], or a sequence of such arrays
+        In the model's input type, shaped as one inference is without its batch axis; an array for each of several inputs.
     tensors : sequence of int
         Intermediate tensors to observe; all of the interpreter's memory is kept for that.
     count : int
@@ -94,8 +95,9 @@ def run_outputs(
     )
     outputs: list[list[NDArray[Any]]] = [[] for _ in range(count)]
     observed: dict[int, list[NDArray[Any]]] = {index: [] for index in tensors}
-    for row in x:
-        interpreter.set_input(np.ascontiguousarray(row[None]), 0)
+    for rows_in in zip(*([x] if isinstance(x, np.ndarray) else x), strict=True):
+        for place, row in enumerate(rows_in):
+            interpreter.set_input(np.ascontiguousarray(row[None]), place)
         interpreter.invoke()
         for place, rows in enumerate(outputs):
             rows.append(np.array(interpreter.get_output(place))[0])

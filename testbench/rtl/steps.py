@@ -18,8 +18,7 @@ __all__ = ["job_of_step", "result_of_step"]
 def job_of_step(step: Step) -> ProgramJob:
     """Return the job of a step; the last run gets the last image again where images are missing."""
     program = step.program
-    (name,) = program.inputs.places
-    images = [{name: image} for image in step.inputs]
+    images = program.inputs.images_of(step.inputs)
     images += images[-1:] * (-len(images) % program.images)
     return ProgramJob(
         program=program,

@@ -39,7 +39,7 @@ def write_cocotb_folder(mapped: Mapped, program: Program, folder: Path) -> list[
     The folder must hold the accelerator's Verilog as well. Inputs are random activations of seed 0.
     """
     network, calibration = mapped.source, calibrations.default()
-    shape = (RUNS * mapped.images, *network.input.shape)
+    shape = (RUNS * mapped.images, *network.image_shape)
     inputs = np.random.default_rng(0).integers(-128, 128, shape, dtype=np.int8)
     (folder / DESCRIPTION).mkdir(exist_ok=True)
     write_description(

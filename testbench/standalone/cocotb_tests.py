@@ -93,6 +93,7 @@ async def bus_error_stops_the_program(dut: Any) -> None:
     assert run.stop is not None
     assert (run.stop.cause, run.stop.response) == ("RESPONSE", SLVERR)
     bench.memory.faults.clear()
+    await bench.load_program()  # states may have changed
     assert (await bench.run()).stop is None
     bench.scoreboard.assert_passed()
 
@@ -109,5 +110,6 @@ async def abort_stops_the_program(dut: Any) -> None:
     run = await bench.finish(trace)
     assert run.stop is not None
     assert run.stop.cause == "ABORT"
+    await bench.load_program()  # states may have changed
     await bench.run()
     bench.scoreboard.assert_passed()

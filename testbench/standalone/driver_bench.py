@@ -39,22 +39,24 @@ class DriverTest:
     described : DriverProgram
         Of the same pair.
     inputs : int8[RUNS * images, height, width, channels]
-    outputs : int8[RUNS * images, height, width, channels]
-        By the integer reference.
+        Of several inputs int8[RUNS * images, values], as :func:`sim.spec.inputs.split` divides them.
+    outputs : tuple of int8[RUNS * images, height, width, channels]
+        All of the network's, by the integer reference.
     """
 
     mapped: Mapped
     described: DriverProgram
     inputs: NDArray[np.int8]
-    outputs: NDArray[np.int8]
+    outputs: tuple[NDArray[np.int8], ...]
 
     @classmethod
     def of(cls, mapped: Mapped, described: DriverProgram) -> "DriverTest":
         """Draw random activations of seed 0, and compute what they must become."""
         network = mapped.source
-        shape = (RUNS * mapped.images, *network.input.shape)
+        shape = (RUNS * mapped.images, *network.image_shape)
         inputs = np.random.default_rng(0).integers(-128, 128, shape, dtype=np.int8)
-        outputs = golden.run(network, inputs)[network.output.name]
+        values = golden.run(network, inputs)
+        outputs = tuple(values[name] for name in network.outputs)
         return cls(mapped=mapped, described=described, inputs=inputs, outputs=outputs)
 
     @property
@@ -64,7 +66,7 @@ class DriverTest:
             "driver_bench.cpp": self._main(),
             "axi_rules.sv": f"// {OWNERSHIP}\n\n{bound_rules(self.mapped.config)}",
             "images.bin": self.inputs.tobytes(),
-            "expected_images.bin": self.outputs.tobytes(),
+            "expected_images.bin": b"".join(values.tobytes() for values in self.outputs),
             **{name: f"// {OWNERSHIP}\n\n{template_text(name)}" for name in _HEADERS},
         }
 

@@ -80,7 +80,7 @@ class Subject:
         """
         calibration = calibration or calibrations.default()
         network = mapped.source
-        shape = (mapped.images, *network.input.shape)
+        shape = (mapped.images, *network.image_shape)
         if inputs is None:
             inputs = np.random.default_rng(0).integers(-128, 128, shape, dtype=np.int8)
         if inputs.shape != shape or inputs.dtype != np.int8:
@@ -102,8 +102,8 @@ class Subject:
     @property
     def input_bytes(self) -> bytes:
         """Input tensors as they lie in external memory, one image behind the other."""
-        name = self.network.input.name
-        return self.program.inputs.pack([{name: image} for image in self.inputs])
+        region = self.program.inputs
+        return region.pack(region.images_of(self.inputs))
 
     @property
     def output_bytes(self) -> bytes:

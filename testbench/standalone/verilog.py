@@ -88,6 +88,7 @@ def testbench_text(subject: Subject) -> str:
         input_bytes=program.inputs.size_bytes,
         output_address=program.outputs.address,
         output_bytes=program.outputs.size_bytes,
+        states=bool(program.states),
         expected_cycles=subject.prediction.total_cycles,
         warm_cycles=None if subject.warm is None else subject.warm.total_cycles,
     )

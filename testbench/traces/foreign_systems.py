@@ -105,7 +105,7 @@ def run_on(system: str, harness: Harness, mapped: Mapped, name: str, seed: int) 
     """Run a network on random pixels, behind a system of :data:`FOREIGN_SYSTEMS`, and trace it."""
     config = harness.config
     program = compile_mapped(mapped)
-    shape = (mapped.images, *mapped.source.input.shape)
+    shape = (mapped.images, *mapped.source.image_shape)
     pixels = np.random.default_rng(seed).integers(-128, 128, shape).astype(np.int8)
     memory = MemoryModel(interconnect=FOREIGN_SYSTEMS[system](config, seed))
     result = harness.run(program, pixels, memory=memory)

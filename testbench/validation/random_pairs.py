@@ -43,6 +43,7 @@ from testbench.cases.realizability import (
     RealizabilityCase,
     draw_realizability_group,
 )
+from testbench.cases.stateful import STATEFUL_PER_CONFIG, draw_stateful_group
 from testbench.cases.tabled import TABLED_PER_CONFIG, draw_tabled_group
 from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import Harness, HarnessError, RunResult, build, check_run
@@ -86,10 +87,11 @@ DRAWS: Mapping[str, Draw] = MappingProxyType(
         "imported": Draw(group=draw_imported_group, per_config=IMPORTED_PER_CONFIG),
         "tables": Draw(group=draw_tabled_group, per_config=TABLED_PER_CONFIG),
         "products": Draw(group=draw_product_group, per_config=PRODUCTS_PER_CONFIG),
+        "states": Draw(group=draw_stateful_group, per_config=STATEFUL_PER_CONFIG),
         "realizability": Draw(group=draw_realizability_group, per_config=POINTS_PER_CONFIG),
     }
 )
-"""By name: random networks around a layer, graphs, imported from random models, with tables, with products of activations, realizable or not."""
+"""By name: random networks around a layer, graphs, imported from random models, with tables, with products of activations, with states, realizable or not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,7 +105,7 @@ def simulate(
         Whether the images are run as a stream, too.
     jobs : int
         Accelerators of the C++ harness that share the images, each in a process. There is one alone where images see what
-        those before have left: with stalls, on a DRAM, and where waves are written.
+        those before have left: with stalls, on a DRAM, of a network with states, and where waves are written.
 
     Raises
     ------
@@ -158,7 +158,7 @@ def simulate(
     if streamed is not None:
         steps += steps_of_stream(streamed, x, network=design.network, memory=behind)
     if isinstance(built, Harness) and behind.deterministic and waves is None:
-        sequences = shared(steps, alone - 1, jobs)
+        sequences = shared(steps, alone - 1, 1 if design.network.states else jobs)
         shares = built.run_side_by_side(sequences, progress=progress, initial_seed=initial_seed)
         runs = joined_shares(shares, alone - 1)
     else:
@@ -221,7 +221,7 @@ def measured_durations(program: Program, run: RunResult) -> NDArray[np.int64]:
 def _inputs(
     design: Design, images: int | None, inputs: NDArray[np.int8] | None, batch: int
 ) -> NDArray[np.int8]:
-    shape = design.network.input.shape
+    shape = design.network.image_shape
     if images is not None and images < 1:
         raise ValueError(f"images must be positive, not {images!r}")
     if inputs is None:

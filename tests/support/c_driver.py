@@ -20,6 +20,7 @@ from sim.spec.accelerator import AcceleratorConfig
 __all__ = [
     "OFFSETS",
     "STRICT",
+    "TENSOR_NUMBERS",
     "Counters",
     "FakeAccelerator",
     "Fault",
@@ -56,13 +57,33 @@ class Platform(Structure):
     )
 
 
+TENSOR_NUMBERS = (
+    "address", "image_bytes", "height", "width", "channels", "vector_bytes", "pixel_bytes",
+)  # fmt: skip
+"""Numbers of a tensor, which a placement has, too."""
+
+
+class Span(Structure):
+    """``struct cosilico_span``."""
+
+    _fields_ = (("first", c_uint32), ("count", c_uint32))
+
+
 class Tensor(Structure):
     """``struct cosilico_tensor``."""
 
-    _fields_ = tuple(
-        (name, c_uint32)
-        for name in ("address", "height", "width", "channels", "vector_bytes", "pixel_bytes")
+    _fields_ = (
+        ("name", c_char_p),
+        *((name, c_uint32) for name in TENSOR_NUMBERS),
+        *(("span_count", c_uint32), ("spans", POINTER(Span))),
     )
+
+    @classmethod
+    def of(cls, name: str, place: TensorPlacement) -> "Tensor":
+        """Return a tensor as the driver has it."""
+        numbers = (getattr(place, number) for number in TENSOR_NUMBERS)
+        spans = (Span * max(1, len(place.segments)))(*(Span(*pair) for pair in place.segments))
+        return cls(name.encode(), *numbers, len(place.segments), spans)
 
 
 class Segment(Structure):
@@ -79,7 +100,10 @@ class ProgramData(Structure):
         *(("cold_header", c_uint32), ("warm_header", c_uint32)),
         *(("first_header", c_uint32), ("steady_header", c_uint32)),
         *(("images", c_uint32), ("input_moves", c_bool), ("input", Tensor), ("output", Tensor)),
+        *(("further_input_count", c_uint32), ("further_output_count", c_uint32)),
+        *(("further_inputs", POINTER(Tensor)), ("further_outputs", POINTER(Tensor))),
         *(("segment_count", c_uint32), ("segments", POINTER(Segment))),
+        *(("state_count", c_uint32), ("states", POINTER(Segment))),
     )
 
 
@@ -143,21 +167,29 @@ def program_data(
     input_moves: bool = True,
     headers: tuple[int, int, int, int] = (4096, 4160, 4224, 4288),
     segments: tuple[tuple[int, bytes], ...] = (),
+    further: tuple[tuple[TensorPlacement, ...], tuple[TensorPlacement, ...]] = ((), ()),
+    states: tuple[tuple[int, bytes], ...] = (),
 ) -> ProgramData:
-    """Return a program of any layout; its headers are of cold, warm, first and steady run."""
-    rows = (Segment * max(1, len(segments)))()
-    for row, (offset, data) in zip(rows, segments, strict=False):
-        row.offset, row.bytes = offset, len(data)
-        row.data = ctypes.cast(ctypes.create_string_buffer(data, len(data)), pointer)
-    tensors = [
-        Tensor(p.address, p.height, p.width, p.channels, p.vector_bytes, p.pixel_bytes)
-        for p in (place_in, place_out)
+    """Return a program of any layout; its headers are of cold, warm, first and steady run.
+
+    ``further`` are inputs and outputs beside the first of each.
+    """
+    tables = []
+    for parts in (segments, states):
+        tables.append((Segment * max(1, len(parts)))())
+        for row, (offset, data) in zip(tables[-1], parts, strict=False):
+            row.offset, row.bytes = offset, len(data)
+            row.data = ctypes.cast(ctypes.create_string_buffer(data, len(data)), pointer)
+    tensors = [Tensor.of("first", place) for place in (place_in, place_out)]
+    others = [
+        (Tensor * max(1, len(places)))(*(Tensor.of(f"t{i}", p) for i, p in enumerate(places)))
+        for places in further
     ]
     made = ProgramData(
         b"test", config.fingerprint, memory_bytes, *headers, images, input_moves, *tensors,
-        len(segments), rows,
+        *map(len, further), *others, len(segments), tables[0], len(states), tables[1],
     )  # fmt: skip
-    made.kept = (rows, [row.data for row in rows])
+    made.kept = (tables, [row.data for rows in tables for row in rows], others)
     return made
 
 

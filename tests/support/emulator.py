@@ -79,6 +79,7 @@ class Emulator:
         Parameters
         ----------
         inputs : int8[images, height, width, channels]
+            Of several inputs int8[images, values].
 
         Returns
         -------
@@ -87,9 +88,9 @@ class Emulator:
             Index of each EXECUTE descriptor to the raw dumps of its probes, laid out as
             ``[pe_y][pe_x][group][row][column][S]``.
         """
-        place = self.program.input
-        packed = np.frombuffer(b"".join(map(place.pack, inputs)), np.uint8)
-        self.memory[place.address : place.address + len(packed)] = packed
+        region = self.program.inputs
+        packed = np.frombuffer(region.pack(region.images_of(inputs)), np.uint8)
+        self.memory[region.address : region.address + len(packed)] = packed
         at = self.program.header_address
         header = read_header(self.memory[at : at + HEADER_BYTES].tobytes())
         if header.fingerprint != self.config.fingerprint:

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sim.spec.network import Padding
 from testbench.cases.tflite_writer import ModelWriter
 
-__all__ = ["MOBILE_MODELS", "mobile_model"]
+__all__ = ["MOBILE_MODELS", "CalibratedModel", "CalibratedValue", "mobile_model"]
 
 MOBILE_MODELS = ("mobilenet_v3_small", "efficientnet_b0")
 """Models by name."""
@@ -93,13 +93,13 @@ def mobile_model(
     """
     if name not in MOBILE_MODELS:
         raise ValueError(f"name must be one of {MOBILE_MODELS}, not {name!r}")
-    model = _Model(resolution, share, np.random.default_rng(seed))
+    model = CalibratedModel(resolution, share, np.random.default_rng(seed))
     last = model.mobilenet_v3_small() if name == MOBILE_MODELS[0] else model.efficientnet_b0()
     return model.finish(last, classes)
 
 
 @dataclass(frozen=True, slots=True)
-class _Value:
+class CalibratedValue:
     """An activation: its tensor, and its real values for the image that scales are calibrated on: float32[y, x, c]."""
 
     index: int
@@ -110,19 +110,22 @@ class _Value:
 
     @property
     def channels(self) -> int:
+        """Return the number of channels."""
         return self.shape[-1]
 
 
-class _Model:
+class CalibratedModel:
     """A model in the making."""
 
     def __init__(self, resolution: int, share: int, rng: np.random.Generator) -> None:
         self.writer, self.rng, self.share = ModelWriter(), rng, share
+        self.fixed: tuple[float, int] | None = None
+        """Scale and zero point of the values to come, where they are given."""
         size = min(resolution, _CALIBRATED)
         image = rng.uniform(-1, 1, (size, size, 3)).astype(np.float32)
         self.image = self._value((1, resolution, resolution, 3), image)
 
-    def mobilenet_v3_small(self) -> _Value:
+    def mobilenet_v3_small(self) -> CalibratedValue:
         """Stem, blocks, head of 576 channels, pool and a layer of 1,024."""
         x = self._hard_swish(self._conv(self.image, self._width(16), 3, 2))
         for block in _MOBILENET_V3_SMALL:
@@ -138,7 +141,7 @@ class _Model:
         x = self._mean(self._hard_swish(self._conv(x, self._width(576))))
         return self._hard_swish(self._conv(x, self._width(1024)))
 
-    def efficientnet_b0(self) -> _Value:
+    def efficientnet_b0(self) -> CalibratedValue:
         """Stem, blocks, head of 1,280 channels and pool."""
         x = self._swish(self._conv(self.image, self._width(32), 3, 2))
         channels = 32
@@ -153,7 +156,7 @@ class _Model:
                 channels = stage.channels
         return self._mean(self._swish(self._conv(x, self._width(1280))))
 
-    def finish(self, source: _Value, classes: int) -> bytes:
+    def finish(self, source: CalibratedValue, classes: int) -> bytes:
         """Append the classifier and encode the model."""
         logits = self._conv(source, classes)
         flat = self._value((1, classes), logits.real, logits)
@@ -165,26 +168,28 @@ class _Model:
         return max(4, channels // self.share // 4 * 4)
 
     def _value(
-        self, shape: tuple[int, ...], real: NDArray[Any], like: _Value | None = None
-    ) -> _Value:
+        self, shape: tuple[int, ...], real: NDArray[Any], like: CalibratedValue | None = None
+    ) -> CalibratedValue:
         """A tensor with the scale that its real values need, or another's."""
         low, high = min(0.0, float(real.min())), max(1e-3, float(real.max()))
         scale = float(np.float32((high - low) / 255))
         point = int(np.clip(round(-128 - low / scale), -128, 127))
         if like is not None:
             scale, point = like.scale, like.zero_point
+        if self.fixed is not None:
+            scale, point = self.fixed
         index = self.writer.tensor(shape, scales=[scale], zero_points=[point])
-        return _Value(index, shape, scale, point, real.astype(np.float32))
+        return CalibratedValue(index, shape, scale, point, real.astype(np.float32))
 
     def _conv(
-        self, x: _Value, channels: int, kernel: int = 1, stride: int = 1, fused: int = 0
-    ) -> _Value:
+        self, x: CalibratedValue, channels: int, kernel: int = 1, stride: int = 1, fused: int = 0
+    ) -> CalibratedValue:
         """A convolution with a bias; depthwise where no channels are given."""
         own = channels == 0
         count, depth = channels or x.channels, x.channels
         shape = (1, kernel, kernel, count) if own else (count, kernel, kernel, depth)
         weights = self.rng.integers(-127, 128, shape)
-        sums = _windows(x.real, kernel, stride)  # [y, x, c, ky, kx]
+        sums = self._windows_of(x, kernel, stride)  # [y, x, c, ky, kx]
         if own:
             real = np.einsum("yxcij,ijc->yxc", sums, weights[0].astype(np.float32))
         else:
@@ -213,24 +218,32 @@ class _Model:
             self.writer.operator("CONV_2D", inputs, [out.index], **options)
         return out
 
-    def _projected(self, x: _Value, source: _Value, channels: int) -> _Value:
+    def _windows_of(self, x: CalibratedValue, kernel: int, stride: int) -> NDArray[np.float32]:
+        """Taps of all windows of real values: float32[y, x, c, ky, kx]."""
+        return _windows(x.real, kernel, stride)
+
+    def _projected(
+        self, x: CalibratedValue, source: CalibratedValue, channels: int
+    ) -> CalibratedValue:
         """A linear projection, and its sum with the block's input where the shapes agree."""
         x = self._conv(x, channels)
         return self._binary("ADD", source, x) if x.shape == source.shape else x
 
-    def _hard_swish(self, x: _Value) -> _Value:
+    def _hard_swish(self, x: CalibratedValue) -> CalibratedValue:
         return self._unary("HARD_SWISH", x, x.real * (x.real + 3).clip(0, 6) / 6)
 
-    def _sigmoid(self, x: _Value) -> _Value:
+    def _sigmoid(self, x: CalibratedValue) -> CalibratedValue:
         index = self.writer.tensor(x.shape, scales=[1 / 256], zero_points=[-128])
-        out = _Value(index, x.shape, 1 / 256, -128, (1 / (1 + np.exp(-x.real))).astype(np.float32))
+        out = CalibratedValue(
+            index, x.shape, 1 / 256, -128, (1 / (1 + np.exp(-x.real))).astype(np.float32)
+        )
         self.writer.operator("LOGISTIC", [x.index], [out.index])
         return out
 
-    def _swish(self, x: _Value) -> _Value:
+    def _swish(self, x: CalibratedValue) -> CalibratedValue:
         return self._binary("MUL", x, self._sigmoid(x))
 
-    def _hard_sigmoid(self, x: _Value) -> _Value:
+    def _hard_sigmoid(self, x: CalibratedValue) -> CalibratedValue:
         shifted = self._value(x.shape, (x.real + 3).clip(0, 6))
         three = self.writer.constant(np.array([127]), "int8", scales=[3 / 127], zero_points=[0])
         self.writer.operator(
@@ -241,24 +254,24 @@ class _Model:
         self.writer.operator("MUL", [shifted.index, sixth], [out.index], FusedActivationFunction=0)
         return out
 
-    def _excited(self, x: _Value, channels: int, *, hard: bool) -> _Value:
+    def _excited(self, x: CalibratedValue, channels: int, *, hard: bool) -> CalibratedValue:
         """A squeeze-and-excitation block."""
         reduced = self._conv(self._mean(x), channels, fused=1 if hard else 0)
         gates = self._conv(reduced if hard else self._swish(reduced), x.channels)
         return self._binary("MUL", x, self._hard_sigmoid(gates) if hard else self._sigmoid(gates))
 
-    def _mean(self, x: _Value) -> _Value:
+    def _mean(self, x: CalibratedValue) -> CalibratedValue:
         out = self._value((1, 1, 1, x.channels), x.real.mean((0, 1), keepdims=True))
         axes = self.writer.constant([1, 2], "int32")
         self.writer.operator("MEAN", [x.index, axes], [out.index], KeepDims=True)
         return out
 
-    def _unary(self, name: str, x: _Value, real: NDArray[Any]) -> _Value:
+    def _unary(self, name: str, x: CalibratedValue, real: NDArray[Any]) -> CalibratedValue:
         out = self._value(x.shape, real)
         self.writer.operator(name, [x.index], [out.index])
         return out
 
-    def _binary(self, name: str, a: _Value, b: _Value) -> _Value:
+    def _binary(self, name: str, a: CalibratedValue, b: CalibratedValue) -> CalibratedValue:
         out = self._value(a.shape, a.real * b.real if name == "MUL" else a.real + b.real)
         self.writer.operator(name, [a.index, b.index], [out.index], FusedActivationFunction=0)
         return out

@@ -12,8 +12,15 @@ from hwgen import verilator
 from hwgen.subprocesses import run_program
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
-from sim.spec.network import LayerKind, Network, Padding
-from testbench.cases.layers import fully_connected, mean, padded, random_tensor, window_pool
+from sim.spec.network import Concatenation, LayerKind, Network, Padding
+from testbench.cases.layers import (
+    fully_connected,
+    mean,
+    padded,
+    random_tensor,
+    window_pool,
+    windowed,
+)
 from testbench.faults.recovery import CONFIGS, small_network
 from testbench.standalone.file_names import StandaloneTestbench
 
@@ -25,6 +32,7 @@ __all__ = [
     "one_layer",
     "pooled_network",
     "run_in_verilator",
+    "several_ends",
 ]
 
 UNOPTIMIZED = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
@@ -59,6 +67,37 @@ def one_layer() -> Network:
     same = Padding.same((3, 3), (3, 3), (1, 1))
     layer = padded("conv", LayerKind.CONV, source, (3, 3), (1, 1), same, rng, 4)
     return Network(name="one", input=source, layers=(layer,))
+
+
+@functools.cache
+def several_ends() -> Network:
+    """A convolution of an input beside another input's, which are outputs together and one of them alone."""
+    rng = np.random.default_rng(7)
+    sources = [random_tensor(name, 3, 2, channels, rng) for name, channels in (("a", 3), ("b", 5))]
+    sources[1] = replace(sources[1], height=3, width=2)
+    layers = [
+        windowed(f"{source.name}_seen", LayerKind.CONV, source, 1, 1, rng, channels)
+        for source, channels in zip(sources, (3, 6), strict=True)
+    ]
+    layers[1] = replace(
+        layers[1],
+        output=replace(
+            layers[1].output,
+            scale=layers[0].output.scale,
+            zero_point=layers[0].output.zero_point,
+        ),
+    )
+    both = replace(layers[0].output, name="both", channels=9)
+    joint = Concatenation(name="both", parts=("a_seen", "b_seen"), output=both)
+    last = mean("mean", both, rng)
+    return Network(
+        name="several ends",
+        input=sources[0],
+        layers=(*layers, last),
+        outputs=("mean", "b_seen", "both"),
+        concatenations=(joint,),
+        further_inputs=(sources[1],),
+    )
 
 
 STORED = "1x2, 2 lanes, 1 KiB of weight store"

@@ -47,15 +47,15 @@ def conv_model(
 
 
 def gated_model() -> bytes:
-    """A gate for each pixel: 1x1 convolution, sigmoid, product."""
+    """A gate for each row and channel: average of a row, sigmoid, product."""
     writer = ModelWriter()
     image = writer.tensor(IMAGE, name="image", **QUANTIZED)
-    logits = writer.tensor(IMAGE, name="logits", **QUANTIZED)
-    gates = writer.tensor(IMAGE, scales=[1 / 256], zero_points=[-128])
+    rows = writer.tensor((1, 4, 1, 3), name="rows", **QUANTIZED)
+    gates = writer.tensor((1, 4, 1, 3), scales=[1 / 256], zero_points=[-128])
     product = writer.tensor(IMAGE, name="product", **QUANTIZED)
-    kernel = writer.constant(np.ones((3, 1, 1, 3)), "int8", scales=[0.01])
-    writer.operator("CONV_2D", [image, kernel], [logits], Padding=1, StrideH=1, StrideW=1)
-    writer.operator("LOGISTIC", [logits], [gates])
+    window = {"Padding": 1, "StrideH": 1, "StrideW": 1, "FilterHeight": 1, "FilterWidth": 4}
+    writer.operator("AVERAGE_POOL_2D", [image], [rows], **window)
+    writer.operator("LOGISTIC", [rows], [gates])
     writer.operator("MUL", [image, gates], [product])
     return writer.finish([image], [product])
 
@@ -85,8 +85,8 @@ def refusal(capsys: pytest.CaptureFixture[str], folder: Path, *words: str) -> st
         ),
         (
             gated_model,
-            "operator 2 MUL (tensor 'product'): product of activations must be with one value for "
-            "each channel of the output, not of shapes (1, 4, 4, 3) and (1, 4, 4, 3)",
+            "operator 2 MUL (tensor 'product'): product of activations must be of the output's shape, with one of its "
+            "shape, or with one value for each channel or pixel of it, (1, 4, 4, 3), not of shapes (1, 4, 4, 3) and (1, 4, 1, 3)",
         ),
         (
             lambda: conv_model(after="LOGISTIC"),

@@ -102,17 +102,17 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         (
             ["validate"],
             "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --tables N, "
-            "--imported N, --realizability N, --fuzz N, --corrupted N or --full",
+            "--states N, --imported N, --realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "x", "--random", "3"],
             "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --tables N, "
-            "--imported N, --realizability N, --fuzz N, --corrupted N or --full",
+            "--states N, --imported N, --realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "--full", "--imported", "3"],
             "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --tables N, "
-            "--imported N, --realizability N, --fuzz N, --corrupted N or --full",
+            "--states N, --imported N, --realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "--random", "3", "--percent", "30"],
@@ -121,7 +121,7 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         (
             ["validate", "--stalls", "3", "--imported", "3"],
             "validate must be given one of NETWORK, --random N, --stalls N, --graphs N, --tables N, "
-            "--imported N, --realizability N, --fuzz N, --corrupted N or --full",
+            "--states N, --imported N, --realizability N, --fuzz N, --corrupted N or --full",
         ),
         (
             ["validate", "--random", "3", "--accelerator", "tiny"],
@@ -137,8 +137,8 @@ def refused(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
         ),
         (
             ["validate", "--stalls", "3", "--memories", "all"],
-            "--memories must be given with --random, --graphs, --tables, --imported or --realizability alone; --full "
-            "runs its random pairs behind all of them",
+            "--memories must be given with --random, --graphs, --tables, --states, --imported or --realizability alone; "
+            "--full runs its random pairs behind all of them",
         ),
         (
             ["validate", "--imported", "3", "--memories", "random"],

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from distributed import Client
 
@@ -16,11 +17,13 @@ from cosilico.cluster import _task as remote_task
 from cosilico.cluster import _version as cluster_version
 from cosilico.cluster import run_on_cluster
 from cosilico.comparison import ComparisonSettings, compare_to_folder
-from cosilico.enumeration import enumerate_to_file
+from cosilico.enumeration import enumerate_network, enumerate_to_file
 from cosilico.enumeration_parts import part_ranges
 from cosilico.validation import validate_everything
 from dask_cluster import ALLOWED_FAILURES, DaskCluster, dask_cluster
+from sim.networks.named import named_network
 from sim.spec.errors import CosilicoError
+from sim.spec.spaces import TINY
 from testbench.validation.campaign import Campaign
 from testbench.validation.journal import Journal
 
@@ -137,6 +140,42 @@ def test_workers_enumerate_as_a_process_does_whoever_is_killed(
     enumerate_to_file("autoencoder", space, here, jobs=1)
     assert there.read_bytes() == here.read_bytes()
     assert not list(tmp_path.glob("*.parts"))
+
+
+@pytest.mark.slow
+def test_workers_evaluate_a_space_for_a_run_whoever_is_killed(
+    cluster: DaskCluster, tmp_path: Path
+) -> None:
+    first = cluster.worker()
+    network, configs = named_network("autoencoder"), list(TINY)[:1500:2]
+    reports: list[int] = []
+
+    def then_replace(step: str, done: int, total: int) -> None:
+        reports.append(done)
+        if len(reports) == 2:
+            first.kill()
+            cluster.worker()
+
+    there = enumerate_network(network, configs, then_replace, scheduler=cluster.address)
+    here = enumerate_network(network, configs, silent)
+    assert first.wait() < 0
+    assert reports == [0, 480, 750]
+    assert there.configs == here.configs
+    assert there.violations == here.violations
+    for name, values in here.values.items():
+        np.testing.assert_array_equal(there.values[name], values, name)
+
+
+def test_a_run_asks_for_its_cluster_before_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cosilico.cluster._CONNECT_S", 1)
+    out = tmp_path / "out"
+    words = ["run", "--network", "ds_cnn", "--scheduler", "tcp://127.0.0.1:9", "--out", str(out)]
+    assert main(words) == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()[-1:]
+    assert "--scheduler must be the address of a Dask scheduler that answers" in line
+    assert not out.exists()
 
 
 @pytest.mark.rtl

@@ -17,7 +17,8 @@ from cosilico.networks import network_argument
 from sim import golden
 from sim.importers.pytorch.aten import export_module
 from sim.spec.errors import CosilicoError
-from testbench.cases.tflite_models import RandomModel, random_model
+from testbench.cases.tflite_inputs import inputs_model
+from testbench.cases.tflite_models import RandomModel, import_random, random_model
 
 SEED = 5
 
@@ -62,6 +63,21 @@ def test_a_refused_model_leaves_nothing(
     assert not (tmp_path / "net").exists()
 
 
+def test_a_file_has_an_array_for_each_input(tmp_path: Path) -> None:
+    model = inputs_model(2)
+    imported = import_random(model, 2)
+    arrays = {f"x.{place}" if place else "x": x for place, x in enumerate(model.inputs)}
+    assert len(arrays) == len(imported.network.inputs) > 1
+    path = tmp_path / "x.npz"
+    np.savez(path, **arrays)
+    images = imported_images(imported, tmp_path, path, None)
+    assert np.array_equal(images.x, imported.host.prepare(model.inputs))
+    del arrays["x.1"]
+    np.savez(path, **arrays)
+    with pytest.raises(CosilicoError, match=rf"^image file {path} must hold array 'x\.1'$"):
+        imported_images(imported, tmp_path, path, None)
+
+
 def test_inputs_are_the_models_own(folder: Path, model: RandomModel, tmp_path: Path) -> None:
     imported = load_imported(str(folder))
     path = tmp_path / "x.npz"
@@ -70,7 +86,7 @@ def test_inputs_are_the_models_own(folder: Path, model: RandomModel, tmp_path: P
     assert np.array_equal(images.x, imported.host.prepare(model.inputs)[:2])
     assert images.y is not None
     assert images.y.tolist() == [0, 1]
-    np.savez(path, x=model.inputs[:, :-1])
+    np.savez(path, x=np.asarray(model.inputs)[:, :-1])
     with pytest.raises(CosilicoError, match=rf"^image file {path}: x must be .* of shape \(N, "):
         imported_images(imported, folder, path, None)
     assert len(imported_images(imported, folder, None, 4).x) == 4

@@ -17,12 +17,18 @@ from search.experiment_fields import experiment_sections, field_lines, inner_sec
 from search.experiment_schema import experiment_schema
 from search.networks.settings import NetworkSettings
 from search.sections import Section
+from search.space_settings import load_space_file
 from search.tasks import TASKS
 from search.tasks.digits_settings import DigitsSettings
 from sim.spec.errors import DesignFileError
 from sim.spec.memories import FixedLatency
 
-EXAMPLES = sorted(path for path in (ROOT / "examples").glob("**/*.toml"))
+SPACE_FILES = {"joint_space.toml"}
+"""Examples without a task: spaces of accelerators alone."""
+
+EXAMPLES = sorted(
+    path for path in (ROOT / "examples").glob("**/*.toml") if path.name not in SPACE_FILES
+)
 
 
 def valid(text: str) -> bool:
@@ -96,6 +102,11 @@ def test_a_wrong_word_is_one_line(
 def test_every_example_is_an_experiment_by_both(path: Path) -> None:
     load_experiment(path)
     assert valid(path.read_text())
+
+
+@pytest.mark.parametrize("name", sorted(SPACE_FILES))
+def test_a_space_file_of_the_examples_is_a_space(name: str) -> None:
+    assert len(load_space_file(ROOT / "examples" / name)) > 1
 
 
 TASK = "[task]\nname = 'digits'\n"

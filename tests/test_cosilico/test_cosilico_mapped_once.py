@@ -54,7 +54,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> Counter:
         counter.calls += 1
         return plan_network(*arguments)
 
-    for caller in ("sim.plan", "sim.sweep"):
+    for caller in ("sim.plan", "sim.sweep", "sim.alike"):
         monkeypatch.setattr(f"{caller}.plan_network", counted)
     return counter
 
@@ -131,7 +131,7 @@ def test_a_value_that_overflows_is_said_without_a_second_mapping(
     high = FIELD_HIGH.copy()
     high[COLUMNS["out_address"]] = -1
     monkeypatch.setattr("sim.plan.FIELD_HIGH", high)
-    monkeypatch.setattr("sim.sweep.time_schedule", lambda *arguments: (False, 0, 0, 0, 0))
+    monkeypatch.setattr("sim.alike.time_schedule", lambda *_, **__: (False, 0, 0, 0, 0, 0))
     table = evaluate_many([config], network)
     assert kernel.taken() == len(network_tables(network))
     [violation] = check(config, network)

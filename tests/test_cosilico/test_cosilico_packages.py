@@ -1,7 +1,7 @@
 """Packages through the public API: which files, in which folder, and what is refused."""
 
+import json
 import re
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,7 @@ import pytest
 
 import cosilico
 from accelerators import SMALLEST
-from sim.spec.network import Concatenation, Network
-from standalone_folders import one_layer, pooled_network
+from standalone_folders import one_layer, several_ends
 
 
 @pytest.mark.parametrize(
@@ -54,24 +53,16 @@ def test_the_files_of_a_package_are_told_apart(tmp_path: Path) -> None:
     assert set(again.files) < there
 
 
-def test_networks_that_the_driver_does_not_know_are_refused(tmp_path: Path) -> None:
-    network = pooled_network()
-    first = network.layers[0]
-    several = replace(network, outputs=(first.name, network.layers[-1].name))
-    line = f"network {network.name!r} must have a single output for a package, not 2"
-    with pytest.raises(cosilico.CosilicoError, match=f"^{re.escape(line)}$"):
-        cosilico.generate(several, SMALLEST, package=True, out=tmp_path / "ip")
-    wide = replace(first.output, name="both", channels=2 * first.output.channels)
-    twin = replace(first, name="twin", output=replace(first.output, name="twin"))
-    both = Concatenation(name="both", parts=(first.name, "twin"), output=wide)
-    joined = Network(
-        name="joined",
-        input=network.input,
-        layers=(first, twin),
-        concatenations=(both,),
-        outputs=("both",),
-    )
-    line = "network 'joined' must have no concatenation for a package, not 'both'"
-    with pytest.raises(cosilico.CosilicoError, match=f"^{re.escape(line)}$"):
-        cosilico.generate(joined, SMALLEST, package=True, out=tmp_path / "ip")
-    assert not (tmp_path / "ip").exists()
+def test_a_package_names_all_inputs_and_outputs(tmp_path: Path) -> None:
+    out = tmp_path / "ip"
+    cosilico.generate(several_ends(), SMALLEST, package=True, out=out)
+    manifest = json.loads((out / "sw" / "program.json").read_text())
+    assert list(manifest["inputs"]) == ["a", "b"]
+    assert list(manifest["outputs"]) == ["mean", "b_seen", "both"]
+    page = (out / "docs" / "memory_map.md").read_text()
+    assert "The input b: 3 rows of 2 pixels of 5 channels" in page
+    assert "The output both: 3 rows of 2 pixels of 9 channels" in page
+    assert re.search(r"int8; channels lie at 0 … 2, \d+ … \d+\.", page)
+    readme = (out / "README.md").read_text()
+    assert "cosilico_write_further(&device, 0, 0, further_0); /* b: int8 [3][2][5] */" in readme
+    assert "cosilico_read_further(&device, 1, 0, result_2); /* both: int8 [3][2][9] */" in readme

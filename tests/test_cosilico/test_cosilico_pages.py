@@ -6,6 +6,7 @@ import struct
 import zlib
 from typing import Any
 
+import numpy as np
 import pytest
 import typer
 
@@ -29,7 +30,9 @@ from hwgen.verilog_files import generate
 from sim.realizability import map_realizable
 from sim.spec.descriptor import DESCRIPTOR_BYTES, FIELDS, Queue, encode
 from sim.spec.header import seal
+from sim.spec.spaces import TINY
 from standalone_folders import one_layer
+from testbench.cases.stateful import stateful_graph
 
 
 def section(page: str, title: str) -> list[list[str]]:
@@ -131,8 +134,11 @@ def test_documents_are_whole() -> None:
 
 
 def test_files_that_are_only_written_have_the_listed_fields() -> None:
-    mapped = map_realizable(SMALLEST, one_layer())
-    program = program_manifest(compile_mapped(mapped), SMALLEST)
-    assert list(program) == [key for key, _ in PROGRAM_KEYS]
+    stateful = stateful_graph(TINY.default, np.random.default_rng(0), "stateful")
+    for network, without in ((one_layer(), {"states"}), (stateful, set())):
+        program = program_manifest(
+            compile_mapped(map_realizable(TINY.default, network)), TINY.default
+        )
+        assert list(program) == [key for key, _ in PROGRAM_KEYS if key not in without]
     manifest = json.loads(generate(SMALLEST, version="0").files["manifest.json"])
     assert list(manifest) == [key for key, _ in MANIFEST_KEYS]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from accelerators import SMALLEST
-from cosilico import soc as system_of_design
+from cosilico import systems as system_of_design
 from cosilico.cli import main
 from cosilico.images import save_arrays
 from hwgen.soc.compiler import CompilerError
@@ -103,7 +103,7 @@ def place_nothing(monkeypatch: pytest.MonkeyPatch, clock_mhz: float) -> list[tup
     monkeypatch.setattr(Nextpnr, "installed", lambda: Nextpnr(command=("none",), identity="fake"))
     monkeypatch.setattr(Nextpnr, "place", place)
     monkeypatch.setattr("hwgen.soc.bitstream.yosys", SimpleNamespace(run=synthesize))
-    monkeypatch.setattr("cosilico.soc.fpga_command", lambda program: (program,))
+    monkeypatch.setattr("cosilico.systems.fpga_command", lambda program: (program,))
     monkeypatch.setattr("hwgen.soc.bitstream.fpga_command", lambda program: (program,))
     monkeypatch.setattr("hwgen.soc.bitstream.run_fpga_program", pack)
     return asked
@@ -192,17 +192,24 @@ def test_bad_input_is_one_line(
     assert not (out / "system.json").exists()
 
 
-def test_a_network_of_several_outputs_is_refused(
+@pytest.mark.rtl
+@pytest.mark.slow
+def test_all_outputs_of_a_network_are_compared(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (layer,) = NETWORK.layers
-    second = replace(layer, name="others", output=replace(layer.output, name="others"))
+    weights = np.ascontiguousarray(layer.weights[::-1])
+    second = replace(
+        layer, name="others", weights=weights, output=replace(layer.output, name="others")
+    )
     network = replace(NETWORK, layers=(layer, second), outputs=("classes", "others"))
     save(Design(network=network, accelerator=SMALLEST), tmp_path / "design.json")
     out = tmp_path / "system"
-    assert main(["soc", str(tmp_path / "design.json"), "--out", str(out)]) == 2
-    line = "network 'linear digits' must have a single output for a system, not 2"
-    assert capsys.readouterr().err == f"cosilico: {line}\n"
+    options = ("--images", "2", "--baud", "2500000")
+    assert main(["soc", str(tmp_path / "design.json"), "--out", str(out), *options]) == 0
+    assert "2 classes and their outputs equal the reference" in capsys.readouterr().out
+    lines = (out / "serial.txt").read_text().splitlines()[1:3]
+    assert [len(line.split()) for line in lines] == [3 + 20, 3 + 20]
 
 
 def test_without_a_compiler_nothing_is_written(

@@ -9,7 +9,6 @@ from cosilico.cli import main
 from cosilico.synthesis import print_routes, print_silicon, print_utilization
 from hwgen.synthesis.nextpnr import Route
 from hwgen.synthesis.report import TimingReport, TimingRow
-from hwgen.synthesis.resources import Resources
 from hwgen.synthesis.routing import RoutedModule, RoutingReport
 from hwgen.synthesis.silicon import Block, SiliconReport
 from hwgen.synthesis.targets import FpgaFamily
@@ -17,6 +16,7 @@ from hwgen.synthesis.timing import Path as TimedPath
 from hwgen.synthesis.timing import PathKind
 from hwgen.synthesis.utilization import FpgaBlock, UtilizationReport
 from sim.cost.external_interface import ExternalInterface, interface_price
+from sim.cost.fpga_resources import Resources
 from sim.cost.memory_macros import memory_macros
 
 WITHIN, TO_OUTPUT = PathKind("register", "register"), PathKind("register", "output")

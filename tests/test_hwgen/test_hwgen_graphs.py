@@ -1,4 +1,4 @@
-"""Programs of networks with concatenations and several outputs, run by the emulator."""
+"""Programs of networks with concatenations and several inputs and outputs, run by the emulator."""
 
 import itertools
 

@@ -27,7 +27,10 @@ from sim.spec.spaces import EDGE, NAHAS, SPACE_NAMES, TINY
 BENCHMARKS = ROOT / "benchmarks"
 KINDS = ("tutorials", "howto", "reference", "explanation")
 PAGES = [
-    *(ROOT / name for name in ("README.md", "docs/index.md", "examples/README.md")),
+    *(
+        ROOT / name
+        for name in ("README.md", "docs/index.md", "examples/README.md", "benchmarks/speed.md")
+    ),
     *(page for kind in KINDS for page in sorted((ROOT / "docs" / kind).glob("*.md"))),
 ]
 
@@ -118,6 +121,7 @@ def known_figures() -> dict[str, set[str]]:
         "docs/reference/results.md": {f"{_NETLIST_MACS:,}"},
         "docs/reference/soc.md": {f"{100 * MOST_RATE_ERROR:g} %"},
         "docs/explanation/trade.md": {f"{len(EDGE):,}"},
+        "docs/explanation/scaling.md": {f"{MOST_POINTS:,}"},
         "docs/explanation/architecture.md": {
             f"{LAYERS_LIMIT:,}",
             f"{MAX_CLOCK_MHZ:,}",
@@ -145,6 +149,7 @@ def known_figures() -> dict[str, set[str]]:
             *(f"{len(load_digits().data):,}", f"{60_000:,}", f"{50_000:,}", f"{10_000:,}"),
         },
         "docs/reference/glossary.md": {f"{MACRO_ROWS:,}"},
+        "docs/reference/joint.md": joint_figures(),
         "docs/explanation/hardware.md": image_figures(),
         "docs/reference/networks.md": {
             figure for name in NAMED_NETWORKS for figure in sizes(named_network(name))
@@ -157,6 +162,19 @@ def known_figures() -> dict[str, set[str]]:
         },
         "docs/explanation/security.md": {"10 s"},  # tests/test_project_security.py
     }
+
+
+def joint_figures() -> set[str]:
+    """Counts of NAS-Bench-201 and of the space beside it; 6,466 is in tests/test_sim_nas_bench_201.py."""
+    from search.space_settings import load_space_file
+    from sim.networks.cell_graphs import all_cells, graphs
+
+    cells, space = all_cells(), load_space_file(ROOT / "examples" / "joint_space.toml")
+    networks = len(graphs(cells))
+    macs = [config.macs for config in space]
+    assert (min(macs), space.clock_mhz) == (64, 200)
+    counts = (len(cells), networks, len(space), networks * len(space), max(macs), 6_466)
+    return {f"{count:,}" for count in counts}
 
 
 def image_figures() -> set[str]:

@@ -17,7 +17,10 @@ _Reals = NDArray[np.float64]
 _REAL = "between DequantizeLinear and QuantizeLinear; a constant for each channel"
 _TAP = "a `depthwise` of one tap, or part of the layer before"
 _GATED = "of an activation and a function of it, which become an activation table"
-_VECTOR = "of an activation and another with a value for each channel of it, which become `factors` and `multiply`"
+_VECTOR = (
+    "of an activation and another with a value for each channel of it, which become `factors` and `multiply`, or of its shape or with a "
+    "value for each pixel: nine layers with activation tables"
+)
 
 _BIAS_LIMIT = 2.0**30
 """Largest magnitude of a bias that is made here; leaves the accumulator a bit for the product."""
@@ -101,7 +104,7 @@ def _qlinear_mul(lowering: OnnxLowering, node: OnnxNode) -> Value:
 
 
 def _integer_multiplied(lowering: OnnxLowering, node: OnnxNode) -> Value:
-    """Product of an activation and a vector that a quantized operator multiplies."""
+    """Product of two activations that a quantized operator multiplies."""
     operands = (
         lowering.padded(
             node, lowering.integer(node, at, lowering.quantization(node, at + 1, at + 2, "uint8"))

@@ -8,7 +8,7 @@ import numpy as np
 
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork, checked_network, network_name, with_file
-from sim.importers.host import HostEnd, HostProgram, HostStep, ModelPort, Transpose
+from sim.importers.host import HostEnd, HostProgram, HostStart, HostStep, ModelPort, Transpose
 from sim.importers.limits import excess
 from sim.importers.onnx import (
     activations,
@@ -93,8 +93,8 @@ def lower_onnx(model: OnnxModel, name: str) -> ImportedNetwork:
     UnsupportedModelError
         As :func:`import_onnx`.
     """
-    if len(model.inputs) != 1:
-        raise UnsupportedModelError(f"model must have one input, not {len(model.inputs)}")
+    if not model.inputs:
+        raise UnsupportedModelError("model must have an input")
     if not model.outputs:
         raise UnsupportedModelError("model must have an output")
     model = without_duplicates(model)
@@ -102,8 +102,8 @@ def lower_onnx(model: OnnxModel, name: str) -> ImportedNetwork:
     for node in live:
         _check_known(node)
     lowering = OnnxLowering(replace(model, nodes=tuple(live)))
-    start = _input(model.inputs[0])
-    lowering.values[model.inputs[0].name] = start
+    given = [_input(place, end) for place, end in enumerate(model.inputs)]
+    lowering.values.update(zip((end.name for end in model.inputs), given, strict=True))
     # What is not finite is refused where it ends: as a multiplier.
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         for node in live:
@@ -113,20 +113,31 @@ def lower_onnx(model: OnnxModel, name: str) -> ImportedNetwork:
     for end, result in zip(model.outputs, results, strict=True):
         _check_output(end, result)
     layers = tuple(lowering.layers.values())
-    if not layers or lowering.prepared is None or lowering.input is None:
+    if not layers or not lowering.inputs:
         raise UnsupportedModelError("model must have a layer that the accelerator computes")
+    for place, end in enumerate(model.inputs):
+        if place not in lowering.inputs:
+            raise UnsupportedModelError(f"model must compute something of its input {end.name!r}")
+    starts = [
+        HostStart(
+            input=ModelPort(dtype=value.held, shape=value.shape[1:]),
+            before=lowering.inputs[value.place].prepared.steps,
+        )
+        for value in given
+    ]
     first, *further = map(_host_end, results)
     host = HostProgram(
-        input=ModelPort(dtype=start.held, shape=start.shape[1:]),
-        before=lowering.prepared.steps,
+        input=starts[0].input,
+        before=starts[0].before,
         logits_shape=first.logits_shape,
         after=first.after,
         output=first.output,
         further=tuple(further),
+        further_inputs=tuple(starts[1:]),
     )
     network = checked_network(
         name,
-        lowering.input.spec,
+        [lowering.inputs[value.place].tensor.spec for value in given],
         layers,
         tuple(dict.fromkeys(end.tensor for end in (first, *further))),
         tuple(lowering.joints.concatenations.values()),
@@ -177,7 +188,7 @@ def _check_known(node: OnnxNode) -> None:
                 node.refuse(f"has no attribute {name!r}")
 
 
-def _input(end: OnnxEnd) -> HostInput:
+def _input(place: int, end: OnnxEnd) -> HostInput:
     given = end.shape or ()
     if given and not isinstance(given[0], int):
         given = (1, *given[1:])  # a batch of any size
@@ -192,7 +203,7 @@ def _input(end: OnnxEnd) -> HostInput:
     if end.dtype not in _INPUTS:
         known = ", ".join(_INPUTS)
         raise UnsupportedModelError(f"input {end.name!r} must be one of {known}, not {end.dtype}")
-    return HostInput(steps=(), shape=sizes, held=end.dtype)
+    return HostInput(steps=(), shape=sizes, held=end.dtype, place=place)
 
 
 def _result(lowering: OnnxLowering, live: list[OnnxNode], end: OnnxEnd) -> HostOutput:

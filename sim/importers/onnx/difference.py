@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sim import golden
 from sim.importers.folder import ImportedNetwork
 from sim.importers.host import UNIT_FACTOR
-from sim.spec.network import FACTOR_BYTES, Layer, LayerKind, Network, TensorSpec
+from sim.spec.network import ADD_LEFT_SHIFT, FACTOR_BYTES, Layer, LayerKind, Network, TensorSpec
 
 __all__ = [
     "SEED",
@@ -145,8 +145,18 @@ def _bound_of_results(layer: Layer) -> tuple[int, str]:
             return 0, "every multiplier is a power of two of at least 1: nothing is rounded"
         return 1, "the product with the multiplier is rounded in fixed point"
     if layer.kind is LayerKind.ADD:
+        if _adds_integers(layer):
+            return 0, "both operands are whole multiples of the sum's step: nothing is rounded"
         return 1, "both operands and their sum are rounded in fixed point"
     return 1, "a half is rounded away from zero, not to even"
+
+
+def _adds_integers(layer: Layer) -> bool:
+    """Whether both operands of a sum are multiplied by powers of two, and neither loses a bit."""
+    exponents = layer.shift.astype(int) - 1  # 2^30 · 2^(shift - 31)
+    scaled = exponents[:2] + ADD_LEFT_SHIFT
+    powers = (layer.multiplier == UNIT_FACTOR[0]).all()
+    return bool(powers and (scaled >= 0).all() and (scaled + exponents[2] >= 0).all())
 
 
 def onnxruntime_layer(

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.importers.host import TO_INT8, Reshape, Transpose
 from sim.importers.joints import Joints, copying_layer
 from sim.importers.limits import MOST_WEIGHTS, excess
 from sim.importers.onnx.axes import as_image
+from sim.importers.onnx.inputs import MadeInput, materialized
 from sim.importers.onnx.model import OnnxModel, OnnxNode
 from sim.importers.onnx.readers import Readers
 from sim.importers.onnx.values import (
@@ -22,11 +22,9 @@ from sim.importers.onnx.values import (
     HostOutput,
     Quantization,
     Quantized,
-    Shape,
     Target,
     Value,
     image_places,
-    node_places,
     quantized_bound,
 )
 from sim.importers.operator_table import OperatorTable
@@ -58,8 +56,8 @@ lowers = ONNX_OPERATORS.lowers
 class OnnxLowering:
     """Lowering of an ONNX graph: layers so far, and what is known of the model's tensors.
 
-    ``origins`` has the model's tensor that each layer computes, ``nodes`` the node; ``prepared``
-    is the host's part of the input once a layer has read it. ``results`` has the scale of what a
+    ``origins`` has the model's tensor that each layer computes, ``nodes`` the node; ``inputs`` has
+    those of the model that a layer has read, by their place. ``results`` has the scale of what a
     layer computes before its activation table.
     """
 
@@ -71,10 +69,8 @@ class OnnxLowering:
         self.layers: dict[str, Layer] = {}
         self.origins: dict[str, str] = {}
         self.nodes: dict[str, str] = {}
-        self.prepared: HostInput | None = None
-        self.input: Quantized | None = None
+        self.inputs: dict[int, MadeInput] = {}
         self.joints = Joints()
-        self._read: HostInput | None = None
         self.readers = Readers(model)
         self.results: dict[str, float] = {}
         self._tabled: dict[str, Quantized] = {}
@@ -171,7 +167,7 @@ class OnnxLowering:
             known = value.quantization
             if known is None and value.held == quantization.dtype:
                 value = self.values[name] = replace(value, quantization=quantization)
-            value = self._materialized(node, value)
+            value = materialized(self, node, value)
         if not isinstance(value, Quantized) or value.real:
             node.refuse(f"input {name!r} must be a quantized activation")
         self.check_alike(node, name, value.quantization, quantization)
@@ -192,7 +188,7 @@ class OnnxLowering:
         """
         value, name = self.on_accelerator(node, position), node.inputs[position]
         if isinstance(value, HostInput):
-            value = self._materialized(node, value)
+            value = materialized(self, node, value)
         if not isinstance(value, Quantized):
             rule = "must come from QuantizeLinear and DequantizeLinear: all must be quantized"
             node.refuse(f"input {name!r} {rule}")
@@ -269,11 +265,8 @@ class OnnxLowering:
 
         Operands that are added are copied where they do not consist of parts alike, those of products where they have parts.
         """
-        if kind is LayerKind.ADD and not self.joints.lie_alike(inputs[0].name, inputs[1].name):
-            inputs = tuple(
-                spec if self.joints.is_dense(spec.name) else self._copied(node, spec, dense=True)
-                for spec in inputs
-            )
+        if kind is LayerKind.ADD:
+            inputs = self.alike(node, *inputs)
         if kind in PRODUCT_KINDS and not self.joints.is_dense(inputs[0].name):
             inputs = (self._copied(node, inputs[0], dense=True), *inputs[1:])
         name = self.free_name(node, name)
@@ -294,6 +287,16 @@ class OnnxLowering:
             node.refuse(str(error))
         self.enter(node, layer, target.tensor)
         return spec
+
+    def alike(self, node: OnnxNode, a: TensorSpec, b: TensorSpec) -> tuple[TensorSpec, TensorSpec]:
+        """Two tensors, copied where they do not consist of parts alike."""
+        if self.joints.lie_alike(a.name, b.name):
+            return a, b
+        first, second = (
+            spec if self.joints.is_dense(spec.name) else self._copied(node, spec, dense=True)
+            for spec in (a, b)
+        )
+        return first, second
 
     def free_name(self, node: OnnxNode, name: str = "") -> str:
         """A name that no tensor has yet, the node's if none is asked for."""
@@ -450,44 +453,3 @@ class OnnxLowering:
     def unread(self, name: str) -> bool:
         """Whether no node reads a tensor, nor is it an output."""
         return not self.readers.count(name)
-
-    def _materialized(self, node: OnnxNode, value: HostInput) -> Quantized:
-        """Let the accelerator begin at a tensor that the host prepares."""
-        if value.quantization is None:
-            rule = "must come from QuantizeLinear: all of the model must be quantized"
-            node.refuse(f"input of shape {value.shape} {rule}")
-        if self._read is not None and self.input is not None:
-            if self._read.steps != value.steps or self._read.quantization != value.quantization:
-                node.refuse("all layers must read the model's input in one form")
-            return replace(self.input, real=value.real)
-        shape: Shape = value.shape
-        steps = [*value.steps, *([TO_INT8] if value.held == "uint8" else [])]
-        if len(shape) == 4:
-            memory = (shape[2], shape[3], shape[1])
-            places = node_places(node, *memory)
-            steps.append(Transpose(axes=(1, 2, 0)))
-        elif len(shape) == 3:
-            memory = (1, shape[2], shape[1])
-            places = node_places(node, *memory).reshape(shape[1:])
-            steps += [Transpose(axes=(1, 0)), Reshape(shape=memory)]
-        elif len(shape) == 2:
-            memory = (1, 1, shape[1])
-            places = np.arange(shape[1], dtype=np.int32)
-            steps.append(Reshape(shape=memory))
-        else:
-            node.refuse(f"input must have shape (1, C, H, W), (1, C, L) or (1, N), not {shape}")
-        self._read = value
-        self.prepared = replace(value, steps=tuple(steps))
-        try:
-            spec = value.quantization.tensor("input", memory)
-        except ValueError as error:
-            node.refuse(str(error))
-        self.joints.note_input(spec)
-        self.input = Quantized(
-            spec=spec,
-            shape=shape,
-            places=places,
-            quantization=value.quantization,
-            real=False,
-        )
-        return replace(self.input, real=value.real)

@@ -6,13 +6,13 @@ from typing import Any
 import numpy as np
 
 from sim.importers.kernels import window_fields, window_steps
-from sim.importers.mosaics import averaging_parts, pairs, placed, window_of
 from sim.importers.onnx.axes import as_node, steps
 from sim.importers.onnx.laid import lay
 from sim.importers.onnx.lowering import SPREAD, OnnxLowering, lowers
 from sim.importers.onnx.model import OnnxNode
 from sim.importers.onnx.values import Deferred, Quantized, Target, Value, node_places
 from sim.importers.onnx.windows import window_output, window_padding
+from sim.mosaics import averaging_parts, pairs, placed, window_of
 from sim.spec.network import LayerKind, Padding, TensorSpec
 
 __all__: list[str] = []

@@ -9,7 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.importers.kernels import block_diagonal, excessive_kernel, spread_taps
-from sim.importers.mosaics import (
+from sim.importers.onnx.axes import as_node, sides, steps
+from sim.importers.onnx.laid import lay
+from sim.importers.onnx.lowering import SPREAD, OnnxLowering, lowers
+from sim.importers.onnx.model import OnnxNode
+from sim.importers.onnx.values import Deferred, Quantized, Target, Value, node_places
+from sim.importers.onnx.windows import Filters, bias_of, dequantized_weights, weight_multipliers
+from sim.mosaics import (
     Pair,
     interpolating_parts,
     pairs,
@@ -17,12 +23,6 @@ from sim.importers.mosaics import (
     transposed_parts,
     window_of,
 )
-from sim.importers.onnx.axes import as_node, sides, steps
-from sim.importers.onnx.laid import lay
-from sim.importers.onnx.lowering import SPREAD, OnnxLowering, lowers
-from sim.importers.onnx.model import OnnxNode
-from sim.importers.onnx.values import Deferred, Quantized, Target, Value, node_places
-from sim.importers.onnx.windows import Filters, bias_of, dequantized_weights, weight_multipliers
 from sim.spec.network import LayerKind, PixelPlace, TensorSpec
 
 __all__: list[str] = []

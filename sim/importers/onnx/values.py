@@ -85,10 +85,10 @@ class Constant:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class HostInput:
-    """The model's input as far as the host prepares it.
+    """An input of the model as far as the host prepares it.
 
     ``held`` is the type that the host has, which is int8 once it quantizes. ``quantization`` is
-    None where not known yet; ``real`` where DequantizeLinear has been applied.
+    None where not known yet; ``real`` where DequantizeLinear has been applied. ``place`` is the input's among the model's.
     """
 
     steps: tuple[HostStep, ...]
@@ -96,6 +96,7 @@ class HostInput:
     held: str
     quantization: Quantization | None = None
     real: bool = False
+    place: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

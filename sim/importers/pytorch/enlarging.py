@@ -3,7 +3,10 @@
 import torch
 from torch import Tensor, fx
 
-from sim.importers.mosaics import (
+from sim.importers.pytorch.float_network import FloatLayer
+from sim.importers.pytorch.graph import Graph, Reader, Value
+from sim.importers.pytorch.nodes import IMAGE, arguments_of, break_rule, image_shape, pair
+from sim.mosaics import (
     Pair,
     averaging_parts,
     interpolating_parts,
@@ -12,9 +15,6 @@ from sim.importers.mosaics import (
     transposed_parts,
     window_of,
 )
-from sim.importers.pytorch.float_network import FloatLayer
-from sim.importers.pytorch.graph import Graph, Reader, Value
-from sim.importers.pytorch.nodes import IMAGE, arguments_of, break_rule, image_shape, pair
 from sim.spec.network import LayerKind, PixelPlace
 
 __all__ = ["ENLARGING", "averaged_within", "transposed"]

@@ -35,7 +35,8 @@ class FloatLayer:
     Parameters
     ----------
     kind, inputs, kernel, stride, padding
-        As of :class:`sim.spec.network.Layer`. The second input of MULTIPLY is the vector itself, not its factors.
+        As of :class:`sim.spec.network.Layer`. The second input of MULTIPLY is the vector
+        itself, not its factors, or a tensor of the shape of the first.
     shape : (int, int, int)
         Height, width and channels of the output.
     weight : float64[K, C, kh, kw], optional

@@ -1,4 +1,4 @@
-"""Products of two tensors, one of which has a value for each channel of the other, of an exported program's graph."""
+"""Products of two tensors, of one shape or one of a value for each channel of the other, of an exported program's graph."""
 
 import math
 
@@ -13,14 +13,15 @@ __all__ = ["multiplied"]
 
 
 def multiplied(graph: Graph, node: fx.Node) -> Value:
-    """Append the product of a tensor and a vector, in either order; refused are products pixel by pixel."""
+    """Append the product of two tensors, the smaller of which may be either operand."""
     given = arguments_of(node)
     a, b = given["self"], given["other"]
     sizes = [sizes_of(operand) for operand in (a, b)]
     if not _is_vector(sizes[1], sizes[0]):
         a, b = b, a
-    if not _is_vector(sizes_of(b), sizes_of(a)):
-        rule = "product of tensors must be with one value for each channel"
+    alike = sizes[0] == sizes[1] and graph.values[a].shape == graph.values[b].shape
+    if not alike and not _is_vector(sizes_of(b), sizes_of(a)):
+        rule = "product of tensors must be of one shape, or with one value for each channel"
         break_rule(node, rule, sizes)
     for operand in (a, b):
         graph.unpadded(node, graph.values[operand])

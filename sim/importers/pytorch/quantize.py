@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from sim.importers.errors import CalibrationWarning
+from sim.importers.pixel_products import pixel_product
 from sim.importers.pytorch.aten import export_module, read_program
 from sim.importers.pytorch.float_network import ALIKE, INPUT, FloatLayer, FloatNetwork
 from sim.importers.pytorch.nodes import UnsupportedModuleError
@@ -227,6 +228,7 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
     shapes |= {joint.name: joint.shape for joint in network.joints}
     homes = network.homes
     made: dict[str, Layer] = {}
+    joints: list[Concatenation] = []
     places: dict[str, str] = {INPUT: INPUT}
     for layer in network.layers:
         sources = [used[name] for name in layer.inputs]
@@ -243,6 +245,10 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
                 places[layer.name] = before
             else:
                 operands = [places[name] for name in layer.inputs]
+                vector = shapes[layer.inputs[-1]][:2] == (1, 1)
+                if layer.kind is LayerKind.MULTIPLY and not vector:
+                    joints.append(_multiplied(layer, operands, sources, scale, made))
+                    continue
                 if layer.kind is LayerKind.MULTIPLY:
                     factors = _factors(layer, operands[1], sources[1], made)
                     made[factors.name], operands[1] = factors, factors.name
@@ -267,7 +273,7 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
             raise CosilicoError(f"layer {layer.name!r} cannot be quantized: {error}") from None
     try:
         source = TensorSpec.of_shape(INPUT, network.shape, *used[INPUT])
-        joints = tuple(
+        joints += [
             Concatenation(
                 name=joint.name,
                 parts=joint.parts,
@@ -275,13 +281,13 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
                 pixels=joint.pixels,
             )
             for joint in network.joints
-        )
+        ]
         return Network(
             name=network.name,
             input=source,
             layers=tuple(made.values()),
             outputs=(network.output,) if network.output else (),
-            concatenations=joints,
+            concatenations=tuple(joints),
         )
     except ValueError as error:
         raise CosilicoError(str(error)) from None
@@ -295,6 +301,37 @@ def _factors(layer: FloatLayer, vector: str, scale: Scale, made: Mapping[str, La
     shape = (1, 1, FACTOR_BYTES * layer.shape[2])
     output = TensorSpec.of_shape(name, shape, *scale)
     return Layer(name=name, kind=LayerKind.FACTORS, inputs=(vector,), output=output)
+
+
+def _multiplied(
+    layer: FloatLayer,
+    operands: list[str],
+    sources: list[Scale],
+    scale: Scale,
+    made: dict[str, Layer],
+) -> Concatenation:
+    """Enter the layers of a product pixel by pixel; return the mosaic that is one of its tensors."""
+    specs = [
+        TensorSpec.of_shape(name, layer.shape, *own)
+        for name, own in zip(operands, sources, strict=True)
+    ]
+    multiplier, shift = quantize_multipliers(
+        np.array([sources[0].scale * sources[1].scale / scale.scale])
+    )
+    product = pixel_product(
+        f"{layer.name}.",
+        (specs[0], specs[1]),
+        TensorSpec.of_shape(layer.name, layer.shape, *scale),
+        (int(multiplier[0]), int(shift[0])),
+        _clamp(layer.clamp, scale),
+    )
+    made.update({own.name: own for own in product.layers})
+    return Concatenation(
+        name=product.mosaic.name,
+        parts=tuple(part.name for part in product.parts),
+        output=product.mosaic,
+        pixels=product.places,
+    )
 
 
 def quantize_weights(

@@ -54,9 +54,11 @@ def _sub(lowering: Lowering, operator: TfliteOperator) -> None:
 @lowers(
     "MUL",
     becomes="a `depthwise` of one tap; where a factor leaves int8, one that is equal for every "
-    "input, else two 1×1 `conv`; a product of activations is `factors` and `multiply`",
+    "input, else two 1×1 `conv`; a product of activations is `factors` and `multiply`, pixel by pixel "
+    "four `max_pool` and four `add` with activation tables, and a `depthwise`",
     conditions="of an activation and a constant for each channel; of an activation and a function of it, which become an "
-    "activation table; of an activation and another with a value for each channel of it",
+    "activation table; of an activation and another with a value for each channel of it; of two of one shape, or one with a value for each "
+    "pixel of the other: an accelerator with `activation_table`",
 )
 def _mul(lowering: Lowering, operator: TfliteOperator) -> None:
     if all(lowering.tensor(operator, place).data is None for place in range(2)):

@@ -1,5 +1,6 @@
 """Importing a TensorFlow Lite model: what the host computes, what the accelerator computes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from sim.importers.errors import UnsupportedModelError
@@ -10,6 +11,7 @@ from sim.importers.host import (
     TO_UINT8,
     HostEnd,
     HostProgram,
+    HostStart,
     HostStep,
     ModelPort,
     Reshape,
@@ -23,18 +25,26 @@ from sim.importers.tflite import (
     parts,
     pooling,
     resizing,
+    svdf,
     windows,
 )
 from sim.importers.tflite.host_steps import HOST_OPERATORS, host_step
-from sim.importers.tflite.lowering import OPERATORS, Lowering, image_shape
+from sim.importers.tflite.lowering import INPUT, OPERATORS, Lowering, image_shape
 from sim.importers.tflite.model import TfliteModel, TfliteOperator
 from sim.importers.tflite.reader import parse_tflite
+from sim.importers.tflite.states import enter_variable, finish_variables
 from sim.importers.tflite.unsigned import is_unsigned, signed_model
+from sim.importers.tflite.variables import (
+    VARIABLE_OPERATORS,
+    Variable,
+    needed,
+    without_variables,
+)
 from sim.spec.archives import read_bytes
 
 __all__ = ["HINTS", "import_tflite", "lower_tflite"]
 
-_TABLES = (activations, arithmetic, batches, elementwise, parts, pooling, resizing, windows)
+_TABLES = (activations, arithmetic, batches, elementwise, parts, pooling, resizing, svdf, windows)
 """Importing them enters their operators into the table."""
 
 _FIRST = slice(1)
@@ -61,7 +71,7 @@ _INPUT_COUNTS = {
     "REDUCE_MAX": (2, 2), "RELU": (1, 1), "RELU6": (1, 1), "RELU_N1_TO_1": (1, 1), "RESHAPE": (1, 2),
     "RESIZE_BILINEAR": (2, 2), "RESIZE_NEAREST_NEIGHBOR": (2, 2), "SLICE": (3, 3), "SPACE_TO_BATCH_ND": (3, 3),
     "SOFTMAX": (1, 1), "SPLIT": (2, 2), "SPLIT_V": (3, 3), "SQUEEZE": (1, 1), "STRIDED_SLICE": (4, 4),
-    "SUB": (2, 2), "TANH": (1, 1), "TRANSPOSE": (2, 2), "TRANSPOSE_CONV": (3, 4),
+    "SUB": (2, 2), "SVDF": (5, 5), "TANH": (1, 1), "TRANSPOSE": (2, 2), "TRANSPOSE_CONV": (3, 4),
 }  # fmt: skip
 """Fewest and most inputs of an operator."""
 
@@ -70,6 +80,7 @@ HINTS = {
     "SOFTMAX": "must be at the end of the model, where the host computes it",
     "ARG_MAX": "must be at the end of the model, where the host computes it",
     "DEQUANTIZE": "must be at the end of the model: all of it must be quantized",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "is not supported, for its cell state is int16 in TensorFlow Lite Micro",
 }
 """Why an operator is refused, where more can be said than that it is."""
 
@@ -101,60 +112,107 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
     given = model
     if is_unsigned(model):
         model = signed_model(model)
-    if len(model.inputs) != 1:
-        raise UnsupportedModelError(f"model must have one input, not {len(model.inputs)}")
+    if not model.inputs or len(set(model.inputs)) != len(model.inputs):
+        names = [model.tensors[index].name for index in model.inputs]
+        raise UnsupportedModelError(f"model must have inputs, each once, not {names}")
     if not model.outputs:
         raise UnsupportedModelError("model must have an output")
-    _check_written(model)
-    live = _live(model)
+    model, every = without_variables(model)
+    carried = {variable.earlier for variable in every}
+    _check_written(model, carried)
+    live, variables = _live(model, every)
+    kept = {variable.left for variable in variables}
     _check_known(model, live)
-    _check_order(model)
-    before, input_tensor = _before(model, live)
-    ends = [_after(model, live, index, [step for step, _ in before]) for index in model.outputs]
-    cut = {
-        operator.index for part in (before, *(steps for steps, _ in ends)) for operator, _ in part
-    }
+    _check_order(model, carried)
+    starts = [_before(model, live, index, kept) for index in model.inputs]
+    prepared = [operator for steps, _ in starts for operator, _ in steps]
+    ends = [_after(model, live, index, prepared, kept, carried) for index in model.outputs]
+    cut = {operator.index for steps, _ in (*starts, *ends) for operator, _ in steps}
     inner = [operator for operator in live if operator.index not in cut]
-    if not inner or not any(input_tensor in operator.inputs for operator in inner):
-        raise UnsupportedModelError("model must compute something of its input")
-    lowering = Lowering(model, inner, input_tensor, [tensor for _, tensor in ends])
-    for operator in inner:
-        if operator.name not in OPERATORS:
-            _refuse_operator(model, operator)
-        if operator.index not in lowering.lowered:
-            OPERATORS[operator.name].lower(lowering, operator)
+    seen = kept.union(*(_data(operator) for operator in inner))
+    for index, (_, tensor) in zip(model.inputs, starts, strict=True):
+        if not inner or tensor not in seen:
+            what = "its input" if len(starts) == 1 else f"its input {model.tensors[index].name!r}"
+            raise UnsupportedModelError(f"model must compute something of {what}")
+    parts = (inner, [tensor for _, tensor in starts], [tensor for _, tensor in ends], variables)
+    lowering = _lowered(model, *parts)
     layers = tuple(lowering.layers.values())
     if not layers:
         raise UnsupportedModelError("model must have a layer that the accelerator computes")
-    shape = image_shape(model.tensors[input_tensor].shape)
-    steps = [step for _, step in before]
-    port = _port(given, given.inputs[0])
-    if model.unsigned and port.dtype == "uint8":
-        steps.insert(0, TO_INT8)
-    if model.tensors[input_tensor].shape[1:] != shape:
-        steps.append(Reshape(shape=shape))
+    if lowering.states and len(starts) == 1 and layers[0].inputs[0] != INPUT:
+        lowering = _lowered(model, *parts, copies=True)
+        layers = tuple(lowering.layers.values())
+    begin, *others = (
+        _host_start(given, model, index, *start)
+        for index, start in zip(given.inputs, starts, strict=True)
+    )
     first, *further = (
         _host_end(given, model, lowering, index, *end)
         for index, end in zip(given.outputs, ends, strict=True)
     )
     host = HostProgram(
-        input=port,
-        before=tuple(steps),
+        input=begin.input,
+        before=begin.before,
         logits_shape=first.logits_shape,
         after=first.after,
         output=first.output,
         further=tuple(further),
+        further_inputs=tuple(others),
     )
     origins = {name: index for name, index in lowering.origins.items() if index >= 0}
     tensors = {layer: model.tensors[index].name for layer, index in origins.items()}
     network = checked_network(
         name,
-        lowering.specs["input"],
+        lowering.inputs,
         layers,
         tuple(dict.fromkeys(end.tensor for end in (first, *further))),
         tuple(lowering.joints.concatenations.values()),
+        tuple(lowering.states.values()),
     )
     return ImportedNetwork(network=network, host=host, source={"tensors": tensors})
+
+
+def _lowered(
+    model: TfliteModel,
+    operators: list[TfliteOperator],
+    input_tensors: list[int],
+    ends: list[int],
+    variables: Sequence[Variable],
+    *,
+    copies: bool = False,
+) -> Lowering:
+    """Lower operators; ``copies`` says that the first layer copies the first input, which the others read in its place."""
+    kept = [variable.left for variable in variables]
+    lowering = Lowering(model, operators, input_tensors, [*ends, *kept])
+    if copies:
+        lowering.give_copy(operators[0], input_tensors[0])
+    for variable in variables:
+        enter_variable(lowering, variable)
+    for operator in operators:
+        if operator.name not in OPERATORS:
+            _refuse_operator(model, operator)
+        if operator.index not in lowering.lowered:
+            OPERATORS[operator.name].lower(lowering, operator)
+    finish_variables(lowering, variables, ends)
+    return lowering
+
+
+def _host_start(
+    given: TfliteModel,
+    model: TfliteModel,
+    index: int,
+    before: list[tuple[TfliteOperator, HostStep]],
+    tensor: int,
+) -> HostStart:
+    """Return the host's steps from an input of the model to a tensor of the network."""
+    shape = image_shape(model.tensors[tensor].shape)
+    steps = [step for _, step in before]
+    port = _port(given, index)
+    if model.unsigned and port.dtype == "uint8":
+        steps.insert(0, TO_INT8)
+    if model.tensors[tensor].shape[1:] != shape:
+        steps.append(Reshape(shape=shape))
+    return HostStart(input=port, before=tuple(steps))
 
 
 def _host_end(
@@ -178,10 +236,10 @@ def _host_end(
     )
 
 
-def _check_written(model: TfliteModel) -> None:
+def _check_written(model: TfliteModel, carried: set[int]) -> None:
     """Refuse operators without a result and tensors that are written where they must not be."""
     written = {tensor.index for tensor in model.tensors if tensor.data is not None}
-    written.update(model.inputs)
+    written |= {*model.inputs, *carried}
     for operator in model.operators:
         if not operator.outputs:
             if operator.name in OPERATORS or operator.name in HOST_OPERATORS:
@@ -218,10 +276,10 @@ def _only_shapes(model: TfliteModel, operator: TfliteOperator) -> bool:
     return all(model.tensors[index].dtype in ("int32", "int64") for index in operator.outputs)
 
 
-def _check_order(model: TfliteModel) -> None:
+def _check_order(model: TfliteModel, carried: set[int]) -> None:
     """Refuse operators that read what is not there yet, and so every cycle."""
-    known = {tensor.index for tensor in model.tensors if tensor.data is not None}
-    known.update(model.inputs)
+    known = {tensor.index for tensor in model.tensors if tensor.data is not None or tensor.variable}
+    known |= {*model.inputs, *carried}
     for operator in model.operators:
         for index in _data(operator):
             if index >= 0 and index not in known:
@@ -230,15 +288,25 @@ def _check_order(model: TfliteModel) -> None:
         known.update(operator.outputs)
 
 
-def _live(model: TfliteModel) -> list[TfliteOperator]:
-    """Operators that the output depends on; those that only compute shapes are not among them."""
-    wanted = set(model.outputs)
-    live = []
-    for operator in reversed(model.operators):
-        if wanted.intersection(operator.outputs):
-            live.append(operator)
-            wanted.update(_data(operator))
-    return live[::-1]
+def _live(
+    model: TfliteModel, variables: Sequence[Variable]
+) -> tuple[list[TfliteOperator], list[Variable]]:
+    """Operators for the outputs of this inference and of all later inferences, and the variables that they read.
+
+    Operators that only compute shapes are not among them.
+    """
+    read: list[Variable] = []
+    while True:
+        wanted = {*model.outputs, *(variable.left for variable in read)}
+        live = []
+        for operator in reversed(model.operators):
+            if wanted.intersection(operator.outputs):
+                live.append(operator)
+                wanted.update(_data(operator))
+        also = needed(variables, wanted)
+        if len(also) == len(read):
+            return live[::-1], read
+        read = also
 
 
 def _data(operator: TfliteOperator) -> tuple[int, ...]:
@@ -251,14 +319,13 @@ def _readers(live: list[TfliteOperator], index: int) -> list[TfliteOperator]:
 
 
 def _before(
-    model: TfliteModel, live: list[TfliteOperator]
+    model: TfliteModel, live: list[TfliteOperator], index: int, kept: set[int]
 ) -> tuple[list[tuple[TfliteOperator, HostStep]], int]:
-    """Steps from the model's input to the first tensor that the accelerator reads."""
+    """Steps from an input of the model to the first tensor that the accelerator reads."""
     steps: list[tuple[TfliteOperator, HostStep]] = []
-    index = model.inputs[0]
     while True:
         readers = _readers(live, index)
-        if len(readers) != 1 or index in model.outputs:
+        if len(readers) != 1 or index in model.outputs or index in kept:
             return steps, index
         (operator,) = readers
         known = HOST_OPERATORS.get(operator.name)
@@ -269,20 +336,28 @@ def _before(
 
 
 def _after(
-    model: TfliteModel, live: list[TfliteOperator], index: int, before: list[TfliteOperator]
+    model: TfliteModel,
+    live: list[TfliteOperator],
+    index: int,
+    before: list[TfliteOperator],
+    kept: set[int],
+    carried: set[int],
 ) -> tuple[list[tuple[TfliteOperator, HostStep]], int]:
     """Steps from the last tensor that the accelerator writes to an output of the model.
 
-    What another operator reads, or is an output too, the accelerator computes.
+    What another operator reads, or is an output too or is kept for the next inference, the accelerator computes.
     """
     steps: list[tuple[TfliteOperator, HostStep]] = []
     producers = {index: operator for operator in live for index in operator.outputs}
     while True:
         operator = producers.get(index)
+        if index in carried:
+            return steps[::-1], index
         if operator is None or operator in before:
             raise UnsupportedModelError("model must have a layer that the accelerator computes")
         known = HOST_OPERATORS.get(operator.name)
         shared = len(_readers(live, index)) > len(steps[-1:]) or (steps and index in model.outputs)
+        shared = shared or index in kept
         if known is None or not known.after or shared:
             return steps[::-1], index
         steps.append((operator, host_step(model, operator)))
@@ -308,5 +383,5 @@ def _port(model: TfliteModel, index: int) -> ModelPort:
 
 def _refuse_operator(model: TfliteModel, operator: TfliteOperator) -> None:
     hint = HINTS.get(operator.name, "is not supported")
-    known = ", ".join(sorted({*OPERATORS, *HOST_OPERATORS}))
+    known = ", ".join(sorted({*OPERATORS, *HOST_OPERATORS, *VARIABLE_OPERATORS}))
     model.refuse(operator, f"{hint}; supported are {known}")

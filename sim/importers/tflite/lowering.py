@@ -14,12 +14,12 @@ from sim.importers.limits import MOST_WEIGHTS, excess
 from sim.importers.operator_table import OperatorTable
 from sim.importers.quantization import ACTIVATIONS, activation_clamp
 from sim.importers.tflite.model import TfliteModel, TfliteOperator, TfliteTensor
-from sim.spec.network import ActivationTable, Layer, LayerKind, Padding, TensorSpec
+from sim.spec.network import ActivationTable, Layer, LayerKind, Padding, State, TensorSpec
 
 __all__ = ["INPUT", "OPERATORS", "Factor", "Lowering", "Pending", "image_shape", "lowers"]
 
 INPUT = "input"
-"""Name of a network's input tensor."""
+"""Name of a network's first input tensor; a further input has its number behind."""
 
 Shape = tuple[int, int, int]
 
@@ -61,17 +61,17 @@ class Lowering:
     model : TfliteModel
     operators : iterable of TfliteOperator
         Those that the network computes.
-    input_tensor : int
-        The model's tensor at which the network begins.
+    input_tensors : sequence of int
+        The model's tensors at which the network begins.
     output_tensors : sequence of int
-        Those at which it ends.
+        Those at which it ends, and those that the next run finds.
     """
 
     def __init__(
         self,
         model: TfliteModel,
         operators: Iterable[TfliteOperator],
-        input_tensor: int,
+        input_tensors: Sequence[int],
         output_tensors: Sequence[int],
     ) -> None:
         self.model = model
@@ -81,6 +81,7 @@ class Lowering:
         self.pending: dict[int, Pending] = {}
         self.origins: dict[str, int] = {}
         self.factors: dict[int, Factor] = {}
+        self.states: dict[str, State] = {}
         self.lowered: set[int] = set()
         self._places: dict[int, str] = {}
         self._orders: dict[int, NDArray[np.int32]] = {}
@@ -91,12 +92,16 @@ class Lowering:
         ]
         for index, reader in uses:
             self._readers.setdefault(index, []).append(reader)
-        self._outputs = frozenset(output_tensors)
-        first = self._readers[input_tensor][0]
-        tensor = self.quantized(first, input_tensor)
-        self.place(first, input_tensor, INPUT, image_shape(tensor.shape))
+        self.outputs = frozenset(output_tensors)
         self.joints = Joints()
-        self.joints.note_input(self.specs[INPUT])
+        self.inputs: list[TensorSpec] = []
+        for place, index in enumerate(input_tensors):
+            first = self._readers.get(index, self.operators)[0]
+            tensor = self.quantized(first, index)
+            name = f"{INPUT}_{place}" if place else INPUT
+            self.place(first, index, name, image_shape(tensor.shape))
+            self.inputs.append(self.specs[name])
+            self.joints.note_input(self.specs[name])
 
     def tensor(self, operator: TfliteOperator, position: int) -> TfliteTensor:
         """An operator's input; refused where it is left out."""
@@ -163,7 +168,7 @@ class Lowering:
     def source(self, operator: TfliteOperator, position: int = 0) -> TensorSpec:
         """Network tensor that holds an operator's input, whose values lie in the model's order."""
         self.tensor(operator, position)
-        return self._in_order(operator, operator.inputs[position])
+        return self.placed(operator, operator.inputs[position])
 
     def ordered(self, operator: TfliteOperator) -> tuple[TensorSpec, NDArray[np.int32]]:
         """Network tensor of a first input, and the place in memory of each of its values.
@@ -192,7 +197,7 @@ class Lowering:
         if len(axes := self.tensor(operator, 0).shape) < fewest:
             self.model.refuse(operator, f"input must be an image of four axes, not of shape {axes}")
         pending = self.pending.get(operator.inputs[0], Pending(operator.inputs[0], Padding()))
-        spec = self._in_order(operator, pending.source)
+        spec = self.placed(operator, pending.source)
         shape = self.model.tensors[pending.source].shape
         if image_shape(shape) != spec.shape:
             rule = f"input must be an image of shape {spec.shape} as computed, not one of {shape}"
@@ -215,7 +220,7 @@ class Lowering:
 
     def is_read(self, index: int) -> bool:
         """Whether an operator reads a tensor, or it is an output."""
-        return index in self._readers or index in self._outputs
+        return index in self._readers or index in self.outputs
 
     def clamp(self, operator: TfliteOperator) -> tuple[int, int]:
         """Clamp of the operator's fused activation."""
@@ -229,7 +234,7 @@ class Lowering:
     def only_reader(self, index: int) -> TfliteOperator | None:
         """The operator that alone reads a tensor, None if there are others or it is an output."""
         readers = self._readers.get(index, [])
-        return readers[0] if len(readers) == 1 and index not in self._outputs else None
+        return readers[0] if len(readers) == 1 and index not in self.outputs else None
 
     def emit(
         self,
@@ -256,13 +261,32 @@ class Lowering:
         self.place(operator, operator.outputs[position], name, shape)
         self._append(operator, name, kind, inputs, fields)
 
+    def enter_output(self, operator: TfliteOperator, layer: Layer) -> None:
+        """Append a layer whose output is that of an operator and has been placed."""
+        self._enter(operator, layer)
+
     def copy(self, operator: TfliteOperator, source: TensorSpec, *, dense: bool) -> TensorSpec:
         """Append a layer that copies a tensor; return the copy."""
         name = f"{operator.name.lower()}_{operator.index}_{len(self.layers)}"
-        self._enter(operator, copying_layer(name, source, dense=dense))
-        self.specs[name] = self.layers[name].output
-        self.origins[name] = -1
-        return self.specs[name]
+        return self.enter_inner(operator, copying_layer(name, source, dense=dense))
+
+    def enter_inner(self, operator: TfliteOperator, layer: Layer) -> TensorSpec:
+        """Append a layer whose output is no tensor of the model; return that output."""
+        self._enter(operator, layer)
+        self.specs[layer.name] = layer.output
+        self.origins[layer.name] = -1
+        return layer.output
+
+    def give_copy(self, operator: TfliteOperator, index: int) -> None:
+        """Append a layer that copies what holds a tensor; the copy holds it from now on."""
+        source = self.specs[self._places[index]]
+        self._places[index] = name = self.copy(operator, source, dense=False).name
+        if source.name == INPUT:
+            self.origins[name] = index
+
+    def held_by(self, index: int) -> str:
+        """Name of the tensor of the network that holds one of the model's."""
+        return self._places.get(index, INPUT)
 
     def chosen(
         self, operator: TfliteOperator, source: TensorSpec, channels: NDArray[np.int64]
@@ -273,10 +297,7 @@ class Lowering:
         if broken := excess(shape, "activation"):
             self.model.refuse(operator, broken)
         output = TensorSpec.of_shape(name, shape, source.scale, source.zero_point)
-        self._enter(operator, selecting_layer(name, source, output, channels))
-        self.specs[name] = output
-        self.origins[name] = -1
-        return output
+        return self.enter_inner(operator, selecting_layer(name, source, output, channels))
 
     def concatenate(self, operator: TfliteOperator, sources: list[TensorSpec]) -> None:
         """Let an operator's output consist of the channels of tensors, which are copied where need be."""
@@ -301,11 +322,11 @@ class Lowering:
         Raises
         ------
         UnsupportedModelError
-            If it is the model's input, or its values lie in another order.
+            If it is an input of the model, or its values lie in another order.
         """
         tensor = self.model.tensors[index]
         name = self._places.get(index, INPUT)
-        if name == INPUT or index in self._orders:
+        if name in [source.name for source in self.inputs] or index in self._orders:
             raise UnsupportedModelError(
                 f"output {tensor.name!r} must be computed, in the order in which it lies in memory"
             )
@@ -433,7 +454,7 @@ class Lowering:
         ``members`` are the operators that read the tensor for it. Where no others do, the table stands behind
         the layer that makes the tensor, else behind a pool of single pixels.
         """
-        source, out = self._in_order(operator, index), self.output(operator)
+        source, out = self.placed(operator, index), self.output(operator)
         name = self.made_for(index, members)
         if name is None:
             table = ActivationTable(values=values, zero_point=source.zero_point)
@@ -450,12 +471,13 @@ class Lowering:
     def made_for(self, index: int, readers: Sequence[TfliteOperator]) -> str | None:
         """Layer whose output is a tensor that nobody but these operators reads; None where there is none."""
         name = self._places.get(index, INPUT)
-        if name not in self.layers or self.origins[name] != index or index in self._outputs:
+        if name not in self.layers or self.origins[name] != index or index in self.outputs:
             return None
         others = [reader for reader in self._readers.get(index, []) if reader not in readers]
         return None if others else name
 
-    def _in_order(self, operator: TfliteOperator, index: int) -> TensorSpec:
+    def placed(self, operator: TfliteOperator, index: int) -> TensorSpec:
+        """Network tensor that holds one of the model's, whose values lie in the model's order."""
         spec = self._spec(operator, index)
         if index in self._orders:
             rule = "must not read what TRANSPOSE has reordered"

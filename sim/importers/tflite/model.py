@@ -32,6 +32,8 @@ class TfliteTensor:
     axis : int
     data : array or None
         Content of a constant, in the tensor's type and shape.
+    variable : bool
+        Whether its content stays from one inference to the next.
     """
 
     index: int
@@ -43,6 +45,7 @@ class TfliteTensor:
     zero_points: NDArray[np.int64]
     axis: int = 0
     data: NDArray[Any] | None = None
+    variable: bool = False
 
     @property
     def signature(self) -> tuple[int, ...]:
@@ -89,7 +92,7 @@ class TfliteModel:
     """Operators in order of execution.
 
     ``unsigned`` says that the file's activations are uint8, which have become int8 less 128: some
-    operators round otherwise than those of int8.
+    operators round otherwise than those of int8. ``graphs`` are those that operators call.
     """
 
     tensors: tuple[TfliteTensor, ...]
@@ -97,6 +100,7 @@ class TfliteModel:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     unsigned: bool = False
+    graphs: tuple["TfliteModel", ...] = ()
 
     def check_reshaped(self, operator: TfliteOperator) -> None:
         """Refuse an operator whose output is not its input in the shape that the operator gives it."""

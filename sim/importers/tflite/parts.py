@@ -38,7 +38,7 @@ def _concatenation(lowering: Lowering, operator: TfliteOperator) -> None:
     if operator.options["FusedActivationFunction"] != 0:
         refuse(operator, "must have no fused activation")
     rank, axis = len(out.shape), operator.options["Axis"]
-    if rank == 4 and axis % rank in (1, 2):
+    if (rank == 4 and axis % rank in (1, 2)) or (rank == 3 and axis % rank == 1):
         _joined_pixels(lowering, operator, axis % rank)
         return
     if axis not in (-1, rank - 1):
@@ -74,13 +74,14 @@ def _joined_pixels(lowering: Lowering, operator: TfliteOperator, axis: int) -> N
             for i, (n, m) in enumerate(zip(tensor.shape, out.shape, strict=False))
             if i != axis
         ]
-        if len(tensor.shape) != 4 or any(n != m for n, m in others):
+        if len(tensor.shape) != len(out.shape) or any(n != m for n, m in others):
             rule = f"input {tensor.name!r} must have the output's shape {out.shape} but for axis {axis}"
             refuse(operator, f"{rule}, not {tensor.shape}")
         _as_it_lies(lowering, operator, position)
         twice = operator.inputs.count(index) > 1
         parts.append(made_alone(lowering, operator, position, dense=True, twice=twice))
-        places.append(PixelPlace(begin=(begin, 0) if axis == 1 else (0, begin)))
+        below = axis == len(out.shape) - 3  # of an image of 3 axes the height is 1
+        places.append(PixelPlace(begin=(begin, 0) if below else (0, begin)))
         begin += tensor.shape[axis]
     if begin != out.shape[axis]:
         refuse(
@@ -92,8 +93,7 @@ def _joined_pixels(lowering: Lowering, operator: TfliteOperator, axis: int) -> N
         # layers store their parts in their order, which must not change what lies over what
         both = sorted(zip(made, parts, places, strict=True), key=lambda item: item[0])
         parts, places = [part for _, part, _ in both], [place for _, _, place in both]
-    _, height, width, channels = out.shape
-    lay(lowering, operator, parts, places, (height, width, channels))
+    lay(lowering, operator, parts, places, image_shape(out.shape))
 
 
 @lowers("SPLIT", becomes=_TAKEN, conditions="in equal parts; input and outputs quantized alike")

@@ -6,12 +6,12 @@ import numpy as np
 
 from sim import golden
 from sim.importers.kernels import window_fields, window_steps
-from sim.importers.mosaics import averaging_parts, pairs, placed, window_of
 from sim.importers.quantization import mean_multiplier
 from sim.importers.tflite.laid import lay, require_signed
 from sim.importers.tflite.lowering import Lowering, lowers
 from sim.importers.tflite.model import TfliteOperator, TfliteTensor
 from sim.importers.tflite.windows import check_output, window_padding
+from sim.mosaics import averaging_parts, pairs, placed, window_of
 from sim.spec.network import LayerKind, Padding, TensorSpec
 
 __all__: list[str] = []

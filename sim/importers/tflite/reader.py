@@ -6,6 +6,7 @@ the file is therefore read here, into plain objects that are checked, and nowher
 
 import math
 import struct
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,9 @@ _IDENTIFIER_OFFSET = 4
 _MAX_RANK = 8
 _MAX_ITEMS = 1 << 16
 """Most tensors, and most operators, in a graph."""
+
+_MAX_GRAPHS = 1 << 4
+"""Most graphs; those behind the first assign variables."""
 
 _MAX_ENDS = 1 << 12
 """Most inputs, and most outputs, of an operator.
@@ -55,6 +59,7 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
             "FusedActivationFunction",
         ),
     ),
+    "CALL_ONCE": ("CallOnceOptions", ("InitSubgraphIndex",)),
     "CONCATENATION": ("ConcatenationOptions", ("Axis", "FusedActivationFunction")),
     "CONV_2D": (
         "Conv2DOptions",
@@ -87,15 +92,18 @@ _OPTIONS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("BeginMask", "EndMask", "EllipsisMask", "NewAxisMask", "ShrinkAxisMask"),
     ),
     "SUB": ("SubOptions", ("FusedActivationFunction",)),
+    "SVDF": ("SVDFOptions", ("Rank", "FusedActivationFunction")),
     "TRANSPOSE_CONV": (
         "TransposeConvOptions",
         ("Padding", "StrideH", "StrideW", "FusedActivationFunction"),
     ),
+    "VAR_HANDLE": ("VarHandleOptions", ("Container", "SharedName")),
 }  # fmt: skip
 _OPTIONS["MAX_POOL_2D"] = _OPTIONS["AVERAGE_POOL_2D"]
 
 _UNREAD_OPTIONS = {
     "ARG_MAX": "ArgMaxOptions",
+    "ASSIGN_VARIABLE": "AssignVariableOptions",
     "BATCH_TO_SPACE_ND": "BatchToSpaceNDOptions",
     "DEQUANTIZE": "DequantizeOptions",
     "EXPAND_DIMS": "ExpandDimsOptions",
@@ -107,6 +115,7 @@ _UNREAD_OPTIONS = {
     "PAD": "PadOptions",
     "PADV2": "PadV2Options",
     "QUANTIZE": "QuantizeOptions",
+    "READ_VARIABLE": "ReadVariableOptions",
     "REDUCE_MAX": "ReducerOptions",
     "RESHAPE": "ReshapeOptions",
     "SLICE": "SliceOptions",
@@ -115,8 +124,8 @@ _UNREAD_OPTIONS = {
 }
 """Options that say nothing which the shapes of the tensors do not; of RELU and its like there are none."""
 
-_CONTENTS = ("int8", "int32", "int64", "uint8", "float32")
-"""Types of constants that some operator reads."""
+_CONTENTS = ("int8", "int16", "int32", "int64", "uint8", "float32")
+"""Types of constants that some operator reads, or refuses by name."""
 
 _DAMAGE = (
     struct.error, IndexError, ValueError, TypeError, AttributeError, KeyError, OverflowError,
@@ -132,7 +141,7 @@ def parse_tflite(content: bytes, what: str) -> TfliteModel:
     DesignFileError
         If it is not a complete model.
     UnsupportedModelError
-        If it has more than one graph, or parts that this reader does not know.
+        If it has parts that this reader does not know.
     """
     if content[_IDENTIFIER_OFFSET : _IDENTIFIER_OFFSET + 4] != _IDENTIFIER:
         raise DesignFileError(f"{what} must be a TensorFlow Lite model ({_IDENTIFIER.decode()})")
@@ -144,9 +153,14 @@ def parse_tflite(content: bytes, what: str) -> TfliteModel:
 
 def _model(content: bytes, what: str) -> TfliteModel:
     root = tflite.Model.GetRootAs(content, 0)
-    if root.SubgraphsLength() != 1:
+    if not 1 <= root.SubgraphsLength() <= _MAX_GRAPHS:
         raise UnsupportedModelError(f"model must have one graph, not {root.SubgraphsLength()}")
-    graph = root.Subgraphs(0)
+    first, *further = (_graph(root, i, what) for i in range(root.SubgraphsLength()))
+    return replace(first, graphs=tuple(further))
+
+
+def _graph(root: Any, place: int, what: str) -> TfliteModel:
+    graph = root.Subgraphs(place)
     for kind, count in (
         ("tensors", graph.TensorsLength()),
         ("operators", graph.OperatorsLength()),
@@ -194,6 +208,7 @@ def _tensor(root: Any, graph: Any, index: int, what: str) -> TfliteTensor:
         scales=scales,
         zero_points=zero_points,
         axis=axis,
+        variable=bool(table.IsVariable()),
         data=_constant(root, table.Buffer(), shape, dtype, f"{what}: tensor {name!r}"),
     )
 

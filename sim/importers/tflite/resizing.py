@@ -5,7 +5,12 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.importers.mosaics import (
+from sim.importers.quantization import window_multipliers
+from sim.importers.tflite.laid import lay, made_alone, require_signed
+from sim.importers.tflite.lowering import Lowering, Shape, lowers
+from sim.importers.tflite.model import TfliteOperator
+from sim.importers.tflite.windows import constant_weights
+from sim.mosaics import (
     Pair,
     interpolating_parts,
     pairs,
@@ -13,11 +18,6 @@ from sim.importers.mosaics import (
     transposed_parts,
     window_of,
 )
-from sim.importers.quantization import window_multipliers
-from sim.importers.tflite.laid import lay, made_alone, require_signed
-from sim.importers.tflite.lowering import Lowering, Shape, lowers
-from sim.importers.tflite.model import TfliteOperator
-from sim.importers.tflite.windows import constant_weights
 from sim.spec.network import LayerKind, Padding, PixelPlace, TensorSpec
 
 __all__: list[str] = []

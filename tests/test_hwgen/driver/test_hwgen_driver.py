@@ -2,6 +2,7 @@
 
 import ctypes
 import random
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +158,23 @@ def test_loading_copies_segments_and_nothing_else() -> None:
     assert registers["WINDOW_LIMIT"] == BUS + ENOUGH - 4096
 
 
+def test_states_are_loaded_and_brought_back() -> None:
+    states = ((512, b"first"), (640, bytes(range(9))))
+    driver = Driver(FakeAccelerator(CONFIG), program_data(CONFIG, INPUT, OUTPUT, states=states))
+    assert driver("reset_states") == NOTHING_LOADED
+    assert driver.load() == OK
+    first = bytes(driver.bytes)
+    assert (first[512:517], first[640:649]) == (b"first", bytes(range(9)))
+    driver.bytes[512], driver.bytes[517], driver.bytes[640] = 1, 2, 3
+    driver.accelerator.caches.clear()
+    assert driver("reset_states") == OK
+    assert [i for i in range(len(first)) if driver.bytes[i] != first[i]] == [517]
+    base = ctypes.addressof(driver.bytes)
+    flushed = [(data - base, size) for kind, data, size in driver.accelerator.caches]
+    assert flushed == [(512, 5), (640, 9)]
+    assert (driver("start", IMAGES), driver("reset_states")) == (OK, RUNNING)
+
+
 def test_loading_refuses_what_does_not_fit() -> None:
     other = program_data(small_accelerator(1, 2), INPUT, OUTPUT)
     assert Driver(FakeAccelerator(CONFIG), other).load() == OTHER_ACCELERATOR
@@ -206,6 +224,43 @@ def test_tensors_lie_as_the_compiler_has_it(number: int, images: int) -> None:
         assert np.array_equal(driver.taken(result.shape, image), y[image])
     assert driver.give(x[0], image=images) == OUT_OF_RANGE
     assert driver("read_output", images, b"") == OUT_OF_RANGE
+
+
+def test_further_tensors_lie_as_the_compiler_has_it() -> None:
+    """Channels of outputs with gaps, and images whose tensors lie further apart than they are long."""
+    spans = ((0, 3), (8, 9))
+    gaps = replace(place(2048, (2, 3, 12), 8, 8), segments=spans, image_bytes=400)
+    assert gaps.groups == 3
+    given = place(4096, (2, 2, 9), 4, 4)
+    program = program_data(
+        CONFIG, INPUT, OUTPUT, images=2, input_moves=False, further=((given,), (OUTPUT, gaps))
+    )
+    driver, draw = loaded(program=program), np.random.default_rng(3)
+    x = draw.integers(-128, 128, (2, *given.shape), np.int8)
+    y = draw.integers(-128, 128, (2, *gaps.shape), np.int8)
+    for image in range(2):
+        assert driver("write_further", 0, image, x[image].tobytes()) == OK
+        at = gaps.address + image * gaps.image_bytes
+        driver.bytes[at : at + gaps.size_bytes] = list(gaps.pack(y[image]))
+    end = given.address + 2 * given.size_bytes
+    assert bytes(driver.bytes)[given.address : end] == b"".join(map(given.pack, x))
+    for image in range(2):
+        values = (ctypes.c_int8 * int(np.prod(gaps.shape)))()
+        assert driver("read_further", 1, image, values) == OK
+        assert np.array_equal(np.frombuffer(bytes(values), np.int8), y[image].reshape(-1))
+    for name, wrong in (
+        ("write_further", (1, 0)),
+        ("write_further", (0, 2)),
+        ("read_further", (2, 0)),
+        ("read_further", (0, 2)),
+    ):
+        assert driver(name, *wrong, b"") == OUT_OF_RANGE
+    unloaded = Driver(FakeAccelerator(CONFIG))
+    assert unloaded("write_further", 0, 0, b"") == NOTHING_LOADED
+    assert unloaded("read_further", 0, 0, b"") == NOTHING_LOADED
+    assert driver("start", IMAGES) == OK
+    assert driver("write_further", 0, 0, x[0].tobytes()) == RUNNING
+    assert driver("read_further", 0, 0, b"") == RUNNING
 
 
 @pytest.mark.parametrize("interrupt", [False, True])
@@ -308,7 +363,8 @@ def test_inputs_have_further_places_which_do_not_overlap() -> None:
         at = source.address + offset
         packed = b"".join(map(source.pack, x[2 * number : 2 * number + 2]))
         assert bytes(driver.bytes)[at : at + len(packed)] == packed
-        assert at + len(packed) <= library_bytes[max(number + 1, 1)]
+        # the last beat may reach beyond an input, of any width of the bus
+        assert at + len(packed) + (127 if number else 0) <= library_bytes[max(number + 1, 1)]
     assert offsets[0] == 0
     assert all(offset % 4096 == 0 for offset in offsets)
     assert source.address + offsets[1] >= program.memory_bytes

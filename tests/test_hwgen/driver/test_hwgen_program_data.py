@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from accelerators import SMALLEST
-from c_driver import ProgramData, build_library
+from c_driver import TENSOR_NUMBERS, ProgramData, Tensor, build_library
 from hwgen.driver.program_data import DriverProgram, program_of, program_source
+from hwgen.placement import TensorPlacement
 from sim.realizability import map_realizable
-from standalone_folders import DESIGNS, STORED, one_layer
+from standalone_folders import DESIGNS, STORED, one_layer, several_ends
 
 
 def compiled(described: DriverProgram, folder: Path) -> ProgramData:
@@ -20,6 +21,31 @@ def compiled(described: DriverProgram, folder: Path) -> ProgramData:
     there = ProgramData.in_dll(library, described.symbol)
     there.library = library
     return there
+
+
+def assert_placed(given: Tensor, wanted: TensorPlacement) -> None:
+    assert all(getattr(given, name) == getattr(wanted, name) for name in TENSOR_NUMBERS)
+    spans = [(span.first, span.count) for span in given.spans[: given.span_count]]
+    assert spans == list(wanted.segments)
+
+
+def test_all_inputs_and_outputs_are_named(tmp_path: Path) -> None:
+    described = program_of(map_realizable(SMALLEST, several_ends()))
+    program, data = described.program, compiled(described, tmp_path)
+    assert not data.input_moves
+    ends = (
+        (program.inputs, data.input, data.further_inputs, data.further_input_count),
+        (program.outputs, data.output, data.further_outputs, data.further_output_count),
+    )
+    spans = 0
+    for region, first, others, count in ends:
+        given = [first, *others[:count]]
+        assert [tensor.name.decode() for tensor in given] == list(region.places)
+        assert len(given) > 1
+        for tensor, place in zip(given, region.places.values(), strict=True):
+            assert_placed(tensor, place)
+            spans += tensor.span_count
+    assert spans == 4  # of the concatenation, and of what is computed of its channels
 
 
 @pytest.mark.parametrize("name", [STORED, "2x2, 2 lanes of 8, 16-byte bus"])
@@ -33,12 +59,13 @@ def test_the_data_are_the_program(name: str, images: int, tmp_path: Path) -> Non
     assert (name == STORED) == (data.cold_header != data.warm_header)
     assert (data.images, data.memory_bytes) == (images, len(program.image))
     for given, wanted in ((data.input, program.input), (data.output, program.output)):
-        assert all(getattr(given, field) == getattr(wanted, field) for field, _ in given._fields_)
+        assert_placed(given, wanted)
     memory = bytearray(program.image)
     memory[program.input.address : program.header_address] = bytes(
         program.header_address - program.input.address
     )
     copied = bytearray(len(memory))
+    assert data.state_count == len(program.states) == 0
     for segment in data.segments[: data.segment_count]:
         piece = ctypes.string_at(segment.data, segment.bytes)
         copied[segment.offset : segment.offset + segment.bytes] = piece

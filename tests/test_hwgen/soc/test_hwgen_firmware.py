@@ -17,6 +17,7 @@ from hwgen.soc.firmware import EXECUTABLE, build_firmware, firmware_sources, ram
 from hwgen.soc.processor import processor_source
 from linear_digits import linear_digits
 from sim.realizability import map_realizable
+from standalone_folders import several_ends
 
 NETWORK, IMAGES, _ = linear_digits()
 
@@ -45,6 +46,21 @@ def test_firmware_compiles_without_a_warning_and_begins_with_its_start(
     for _, data in described().segments.values():
         assert data in image
     assert build_firmware(tmp_path, riscv_compiler([name])) == image
+
+
+def test_firmware_of_several_inputs_and_outputs_compiles(tmp_path: Path) -> None:
+    ends = several_ends()
+    program = program_of(map_realizable(SMALLEST, ends, 1))
+    images = np.random.default_rng(1).integers(-128, 128, (2, *ends.image_shape), np.int8)
+    sources = firmware_sources(program, images)
+    assert f"#define SYSTEM_OUTPUTS {9 + 3 * 2 * 6 + 3 * 2 * 9}u" in sources["system.h"]
+    assert "#define SYSTEM_CLASSES 9u" in sources["system.h"]
+    for name, text in sources.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    assert images.tobytes() in build_firmware(tmp_path, riscv_compiler(list(COMPILERS)))
+    rule = r"images must be int8 of shape \(N, 48\), not int8 of shape \(2, 3, 2, 3\)"
+    with pytest.raises(ValueError, match=f"^{rule}$"):
+        firmware_sources(program, images[:, :18].reshape(2, 3, 2, 3))
 
 
 def test_sources_are_the_same_for_the_same_arguments() -> None:

@@ -17,10 +17,11 @@ from hwgen.synthesis import mapping
 from hwgen.synthesis.composition import composed, composed_cells, instance_counts, with_below
 from hwgen.synthesis.liberty import default_liberty, read_liberty
 from hwgen.synthesis.mapping import MappedModule, map_modules
-from hwgen.synthesis.resources import Resources, resources_of
+from hwgen.synthesis.resources import resources_of
 from hwgen.synthesis.sources import ModuleSource, module_sources
 from hwgen.synthesis.targets import Flow, FpgaFamily, FpgaFlow, StandardCellFlow
 from netlist_shapes import Module, shape
+from sim.cost.fpga_resources import Resources
 from sim.cost.sram_table import MemoryCells
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError

@@ -7,7 +7,10 @@ import numpy as np
 import pytest
 
 from accelerators import small_accelerator
-from sim.cost.energy import Activity, energies, energy, sram_pj_per_byte
+from sim.cost import energy as asked
+from sim.cost.energy import Activity, energies
+from sim.cost.energy_proxy import proxy_energy as energy
+from sim.cost.energy_proxy import sram_pj_per_byte
 from sim.model import predict
 from sim.networks.named import named_network
 from sim.spec.spaces import TINY
@@ -30,8 +33,14 @@ class Macs:
         self.macs = macs
 
 
-IDLE = Activity(execute_busy=0, read_bytes=0, write_bytes=0, layers=())
-BUSY = Activity(execute_busy=1000, read_bytes=640, write_bytes=160, layers=(Macs(300), Macs(0)))
+IDLE = Activity(total_cycles=0, execute_busy=0, read_bytes=0, write_bytes=0, layers=())
+BUSY = Activity(
+    total_cycles=1500,
+    execute_busy=1000,
+    read_bytes=640,
+    write_bytes=160,
+    layers=(Macs(300), Macs(0)),
+)
 
 
 @pytest.mark.parametrize(
@@ -120,13 +129,16 @@ def test_a_byte_from_the_weight_store_costs_what_its_memory_does() -> None:
 
 
 def test_many_accelerators_cost_what_each_costs() -> None:
-    small = Activity(execute_busy=7, read_bytes=5, write_bytes=3, layers=(Macs(300),))
+    small = Activity(
+        total_cycles=9, execute_busy=7, read_bytes=5, write_bytes=3, layers=(Macs(300),)
+    )
     totals = energies(
         [CONFIG] * 2,
+        cycles=np.array([1500, 9]),
         execute_busy=np.array([1000, 7]),
         read_bytes=np.array([640, 5]),
         write_bytes=np.array([160, 3]),
         store_bytes=np.array([0, 0]),
         macs=300,
     )
-    assert totals.tolist() == [energy(CONFIG, BUSY).total, energy(CONFIG, small).total]
+    assert totals.tolist() == [asked.energy(CONFIG, run).total for run in (BUSY, small)]

@@ -8,7 +8,7 @@ import pytest
 
 from hwgen import memory_modules
 from project_root import ROOT
-from sim.cost.area import memories
+from sim.cost.area_proxy import memories
 from sim.cost.memory_macros import memory_macros
 from sim.cost.sram import (
     FLIP_FLOP_ROWS,

@@ -171,10 +171,11 @@ def test_refuses_what_is_no_function_of_a_value() -> None:
     refused(Written(nn.PReLU(4)), where.format(r"mul\.Tensor") + rule)
 
     def gated(x: Tensor) -> Tensor:
-        return x * torch.sigmoid(functional.max_pool2d(x, 3, 1, 1))
+        return x * torch.sigmoid(functional.max_pool2d(x, (5, 1)))
 
-    product = "product of tensors must be with one value for each channel, not " + re.escape(
-        "[(4, 5, 4), (4, 5, 4)]"
+    product = (
+        "product of tensors must be of one shape, or with one value for each channel, not "
+        + re.escape("[(4, 5, 4), (4, 1, 4)]")
     )
     refused(Written(gated), where.format(r"mul\.Tensor") + product)
     refused(

@@ -1,4 +1,4 @@
-"""Products of a tensor and a value for each channel in PyTorch modules, against the module itself."""
+"""Products of two tensors in PyTorch modules, against the module itself."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -74,3 +74,43 @@ def test_a_products_gates_matter() -> None:
     network = quantize_module(module, images(), name="net")
     other = Excited(torch.ones_like, False).eval()
     assert error(network, other, images()) > 1 / 10
+
+
+class Attended(nn.Module):
+    """A convolution times the sigmoid of another, as attention to pixels is, and a convolution."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(6)
+        self.wide, self.gate = nn.Conv2d(3, CHANNELS, 3, padding=1), nn.Conv2d(3, CHANNELS, 1)
+        self.last = nn.Conv2d(CHANNELS, 5, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Output [N, 5, P, Q]."""
+        product = self.wide(x) * torch.sigmoid(3 * self.gate(x))
+        result: Tensor = self.last(functional.relu(product))
+        return result
+
+
+def test_a_product_pixel_by_pixel_is_the_modules() -> None:
+    module = Attended().eval()
+    network = quantize_module(module, images(), name="net")
+    (mosaic,) = network.concatenations
+    assert mosaic.pixels
+    assert error(network, module, images()) < 1 / 20
+    other = Attended().eval()
+    nn.init.zeros_(other.gate.weight)
+    assert error(network, other, images()) > 1 / 10
+
+
+def test_a_tensor_times_itself_is_a_table() -> None:
+    class Squared(Attended):
+        def forward(self, x: Tensor) -> Tensor:
+            y: Tensor = self.wide(x)
+            return y * y
+
+    module = Squared().eval()
+    network = quantize_module(module, images(), name="net")
+    assert [layer.kind for layer in network.layers] == [LayerKind.CONV]
+    assert network.layers[0].table is not None
+    assert error(network, module, images()) < 1 / 20

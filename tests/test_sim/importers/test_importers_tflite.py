@@ -323,18 +323,21 @@ def with_activation(name: str, **options: Any) -> Any:
 
 
 SUPPORTED = (
-    "supported are ADD, ARG_MAX, AVERAGE_POOL_2D, BATCH_TO_SPACE_ND, CONCATENATION, CONV_2D, DEPTHWISE_CONV_2D, "
+    "supported are ADD, ARG_MAX, ASSIGN_VARIABLE, AVERAGE_POOL_2D, BATCH_TO_SPACE_ND, CALL_ONCE, CONCATENATION, CONV_2D, DEPTHWISE_CONV_2D, "
     "DEQUANTIZE, ELU, EXPAND_DIMS, FULLY_CONNECTED, HARD_SWISH, LEAKY_RELU, LOGISTIC, LOG_SOFTMAX, MAXIMUM, "
-    "MAX_POOL_2D, MEAN, MINIMUM, MUL, PAD, PADV2, PRELU, QUANTIZE, REDUCE_MAX, RELU, RELU6, RELU_N1_TO_1, RESHAPE, "
-    "RESIZE_BILINEAR, RESIZE_NEAREST_NEIGHBOR, SLICE, SOFTMAX, SPACE_TO_BATCH_ND, SPLIT, SPLIT_V, SQUEEZE, STRIDED_SLICE, SUB, "
-    "TANH, TRANSPOSE, TRANSPOSE_CONV"
+    "MAX_POOL_2D, MEAN, MINIMUM, MUL, PAD, PADV2, PRELU, QUANTIZE, READ_VARIABLE, REDUCE_MAX, RELU, RELU6, RELU_N1_TO_1, RESHAPE, "
+    "RESIZE_BILINEAR, RESIZE_NEAREST_NEIGHBOR, SLICE, SOFTMAX, SPACE_TO_BATCH_ND, SPLIT, SPLIT_V, SQUEEZE, STRIDED_SLICE, SUB, SVDF, "
+    "TANH, TRANSPOSE, TRANSPOSE_CONV, VAR_HANDLE"
 )
 
 
 @pytest.mark.parametrize(
     ("name", "hint"),
     [
-        ("SVDF", "is not supported"),
+        (
+            "UNIDIRECTIONAL_SEQUENCE_LSTM",
+            "is not supported, for its cell state is int16 in TensorFlow Lite Micro",
+        ),
         ("CUMSUM", "is not supported"),
     ],
 )
@@ -442,7 +445,7 @@ def test_refuses_models_with_several_ends_or_nothing_to_compute() -> None:
     empty = "model must have a layer that the accelerator computes"
     assert refusal(model, source, result) == empty
     content = model.finish([source, source], [result])
-    with pytest.raises(UnsupportedModelError, match=r"^model must have one input, not 2$"):
+    with pytest.raises(UnsupportedModelError, match=r"^model must have inputs, each once, not \["):
         lower_tflite(parse_tflite(content, "model"), "net")
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sim import golden
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork
+from sim.importers.host import ModelInputs
 from sim.importers.kernels import GroupForm, Grouping, choose_form
 from sim.importers.tflite.conversion import lower_tflite
 from sim.importers.tflite.reader import parse_tflite
@@ -30,7 +31,7 @@ def imported(content: bytes) -> ImportedNetwork:
     return lower_tflite(parse_tflite(content, "model"), "net")
 
 
-def check(content: bytes, network: ImportedNetwork, x: NDArray[Any]) -> dict[str, NDArray[np.int8]]:
+def check(content: bytes, network: ImportedNetwork, x: ModelInputs) -> dict[str, NDArray[np.int8]]:
     """Compare all activations and outputs of a model with the interpreter's."""
     values = golden.run(network.network, network.host.prepare(x))
     expected, outputs = judge(content, network, x)

@@ -4,11 +4,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from sim import golden
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork
+from sim.importers.host import ModelInputs
 from sim.importers.tflite import functions
 from sim.importers.tflite.conversion import lower_tflite
 from sim.importers.tflite.reader import parse_tflite
@@ -27,7 +27,7 @@ def imported(content: bytes) -> ImportedNetwork:
     return lower_tflite(parse_tflite(content, "model"), "net")
 
 
-def check(content: bytes, x: NDArray[Any]) -> ImportedNetwork:
+def check(content: bytes, x: ModelInputs) -> ImportedNetwork:
     """Compare all activations and outputs of a model with the interpreter's."""
     network = imported(content)
     values = golden.run(network.network, network.host.prepare(x))
@@ -150,18 +150,16 @@ def test_what_the_interpreter_does_not_define_is_refused() -> None:
     )
 
 
-def test_a_product_of_two_functions_of_other_tensors_stays_refused() -> None:
+def test_a_function_of_another_tensor_is_multiplied_pixel_by_pixel() -> None:
     writer = ModelWriter()
     image, seen = convolved(writer)
     gates = writer.tensor((1, 2, 2, 4), scales=[1 / 256], zero_points=[-128])
     result = writer.tensor((1, 2, 2, 4), scales=[0.05], name="y")
     writer.operator("LOGISTIC", [seen], [gates])
     writer.operator("MUL", [image, gates], [result])
-    rule = "product of activations must be with one value for each channel of the output, not of shapes "
-    rule += r"\(1, 2, 2, 4\) and \(1, 2, 2, 4\)"
-    line = rf"^operator 2 MUL \(tensor 'y'\): {rule}$"
-    with pytest.raises(UnsupportedModelError, match=line):
-        imported(writer.finish([image], [result]))
+    network = imported(writer.finish([image], [result])).network
+    assert network.layers[-1].kind is LayerKind.DEPTHWISE
+    assert network.layers[0].table is not None
 
 
 def test_tanh_and_the_logistic_function_are_monotonic_and_reach_both_ends() -> None:

@@ -1,7 +1,6 @@
 """Products of activations in TensorFlow Lite models: what they become, in every bit as TensorFlow Lite Micro computes it."""
 
 import re
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,20 +11,23 @@ from product_models import product_model
 from sim import golden
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork
+from sim.importers.host import ModelInputs
 from sim.importers.tflite.conversion import lower_tflite
 from sim.importers.tflite.reader import parse_tflite
 from sim.spec.network import LayerKind
+from testbench.cases.tflite_functions import PRODUCTS, function_model
 from testbench.cases.tflite_writer import ModelWriter
 from testbench.judges.tflite_oracle import judge
 
 MODELS = 250
+PIXEL_MODELS = 40
 
 
 def imported(content: bytes) -> ImportedNetwork:
     return lower_tflite(parse_tflite(content, "model"), "net")
 
 
-def check(content: bytes, x: NDArray[Any]) -> tuple[ImportedNetwork, dict[str, NDArray[np.int8]]]:
+def check(content: bytes, x: ModelInputs) -> tuple[ImportedNetwork, dict[str, NDArray[np.int8]]]:
     """Compare all activations and outputs of a model with the interpreter's."""
     pytest.importorskip("tflite_micro", reason="the judge is a package of the extra 'dev'")
     network = imported(content)
@@ -113,34 +115,77 @@ def test_a_concatenation_is_copied_before_it_is_multiplied() -> None:
     assert [layer.kind for layer in network.network.layers].count(LayerKind.CONV) == 3
 
 
-@pytest.mark.parametrize(
-    ("shape", "line"),
-    [
-        (
-            (1, 4, 4, 6),
-            "product of activations must be with one value for each channel of the output, "
-            "not of shapes (1, 4, 4, 6) and (1, 4, 4, 6)",
-        ),
-        (
-            (1, 4, 4, 1),
-            "product of activations must be with one value for each channel of the output, "
-            "not of shapes (1, 4, 4, 6) and (1, 4, 4, 1)",
-        ),
-        (
-            (1, 1, 1, 1),
-            "product of activations must be with one value for each channel of the output, "
-            "not of shapes (1, 4, 4, 6) and (1, 1, 1, 1)",
-        ),
-    ],
-)
-def test_refuses_products_pixel_by_pixel(shape: tuple[int, ...], line: str) -> None:
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_random_products_pixel_by_pixel_equal_the_interpreters(name: str) -> None:
+    lively = mosaics = 0
+    for seed in range(PIXEL_MODELS):
+        model = function_model(name, np.random.default_rng(seed))
+        network, values = check(model.content, model.inputs)
+        product = f"mul_{'3' if 'mul_3' in values else '2'}"
+        lively += len(np.unique(values[product])) > 8 if product in values else 0
+        mosaics += len(network.network.concatenations)
+    assert mosaics > PIXEL_MODELS * 3 // 4
+    assert lively > PIXEL_MODELS // 2
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_concatenations_are_multiplied_pixel_by_pixel(joined: bool) -> None:
+    """By a concatenation alike they are multiplied where they lie, by another tensor as copies."""
+    writer, image, seen = convolved()
+    wholes = []
+    for turn in range(2 if joined else 1):
+        other = writer.tensor((1, 4, 4, 6), scales=[0.05], zero_points=[3])
+        window = {"Padding": 0, "StrideH": 1, "StrideW": 1, "FilterHeight": 2, "FilterWidth": 3}
+        writer.operator("MAX_POOL_2D", [seen], [other], **window)
+        wholes.append(writer.tensor((1, 4, 4, 12), scales=[0.05], zero_points=[3]))
+        parts = [seen, other] if turn else [other, seen]
+        writer.operator("CONCATENATION", parts, [wholes[-1]], Axis=3)
+    if not joined:
+        wholes.append(writer.tensor((1, 4, 4, 12), scales=[0.05], zero_points=[3]))
+        weights = np.random.default_rng(4).integers(-127, 128, (12, 1, 1, 3))
+        writer.operator(
+            "CONV_2D",
+            [image, writer.constant(weights, "int8", scales=[0.01])],
+            [wholes[-1]],
+            **WINDOW,
+        )
+    result = writer.tensor((1, 4, 4, 12), scales=[0.03], zero_points=[9], name="y")
+    writer.operator("MUL", wholes, [result], FusedActivationFunction=1)
+    x = np.random.default_rng(8).integers(-128, 128, (2, 4, 4, 3)).astype(np.int8)
+    network, values = check(writer.finish([image], [result]), x)
+    assert len(np.unique(values[network.network.outputs[0]])) > 8
+    dense = network.network.segments[network.network.outputs[0]] == (12,)
+    assert dense is not joined
+
+
+@pytest.mark.parametrize("first", [False, True])
+def test_a_single_value_multiplies_all(first: bool) -> None:
+    writer, image, seen = convolved()
+    single = writer.tensor((1, 1, 1, 1), scales=[0.02], zero_points=[5])
+    kernel = writer.constant(np.ones((1, 4, 4, 3)), "int8", scales=[0.01])
+    writer.operator("CONV_2D", [image, kernel], [single], **WINDOW)
+    result = writer.tensor((1, 4, 4, 6), scales=[0.03], zero_points=[9], name="y")
+    operands = [single, seen] if first else [seen, single]
+    writer.operator("MUL", operands, [result], FusedActivationFunction=0)
+    x = np.random.default_rng(8).integers(-128, 128, (3, 4, 4, 3)).astype(np.int8)
+    network, _ = check(writer.finish([image], [result]), x)
+    kinds = [layer.kind for layer in network.network.layers][-2:]
+    assert kinds == [LayerKind.FACTORS, LayerKind.MULTIPLY]
+
+
+@pytest.mark.parametrize("shape", [(1, 4, 1, 6), (1, 1, 4, 6), (1, 4, 1, 1)])
+def test_refuses_products_that_repeat_rows(shape: tuple[int, ...]) -> None:
     writer, image, seen = convolved()
     other = writer.tensor(shape, scales=[0.02], zero_points=[5])
-    weights = np.ones((shape[3], 4 if shape[1] == 1 else 1, 4 if shape[1] == 1 else 1, 3))
-    kernel = writer.constant(weights, "int8", scales=[0.01])
+    size = (4 if shape[1] == 1 else 1, 4 if shape[2] == 1 else 1)
+    kernel = writer.constant(np.ones((shape[3], *size, 3)), "int8", scales=[0.01])
     writer.operator("CONV_2D", [image, kernel], [other], **WINDOW)
     result = writer.tensor((1, 4, 4, 6), scales=[0.03], zero_points=[9], name="y")
     writer.operator("MUL", [seen, other], [result], FusedActivationFunction=0)
+    line = (
+        "product of activations must be of the output's shape, with one of its shape, or with one value for each "
+        f"channel or pixel of it, (1, 4, 4, 6), not of shapes (1, 4, 4, 6) and {shape}"
+    )
     whole = re.escape(f"operator 2 MUL (tensor 'y'): {line}")
     with pytest.raises(UnsupportedModelError, match=f"^{whole}$"):
         imported(writer.finish([image], [result]))

@@ -281,7 +281,7 @@ LINES: list[tuple[Callable[[], bytes], str]] = [
     (without_result, r"operator 1 RELU \(tensor ''\): must have an output"),
     (
         assigned_variable,
-        r"operator 1 ASSIGN_VARIABLE \(tensor ''\): is not supported; supported are .*",
+        r"operator 1 ASSIGN_VARIABLE \(tensor ''\): must have 2 inputs and 0 outputs, not 1 and 0",
     ),
     (
         squeezed_wrongly,

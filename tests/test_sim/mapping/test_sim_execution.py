@@ -11,12 +11,14 @@ from accelerators import small_accelerator
 from execute_descriptors import bands, window_sets
 from sim.arrays.network_input import windows_per_vector
 from sim.arrays.plan_columns import Failure, LayerPlan
-from sim.arrays.tables import COLUMNS, LayerColumn, accelerator_row
+from sim.arrays.tables import COLUMNS, Hw, LayerColumn, accelerator_row
 from sim.mapping.borders import DESCRIPTOR_CYCLES, least_interval, rows_of
 from sim.mapping.execution import (
     SPREAD,
+    LayerWork,
     choose_pixels,
     layer_cycles,
+    layer_work,
     lets_pixels,
     stored_weight_rows,
     weight_blocks,
@@ -61,13 +63,21 @@ def exchange_of(plan: Row) -> int:
     return SPREAD if plan[LayerPlan.SPREAD] else int(plan[LayerPlan.SOURCES])
 
 
+def work_of(mapped: Mapped, index: int, hw: Hw) -> LayerWork:
+    """Work of a mapped layer on such a share of the accelerator."""
+    layer, tensors = mapped.layers[index], mapped.tensors
+    channels, outputs = tensors[layer[LayerColumn.INPUT], 2], tensors[index + 1, 2]
+    work: LayerWork = layer_work(layer, int(channels), int(outputs), hw)
+    return work
+
+
 def planned(mapped: Mapped, index: int, pixels: int) -> tuple[int, int]:
     """Cycles and loads that the mapper weighs for a layer on its planned tile."""
     plan, layer = mapped.layer_plan[index], mapped.layers[index]
+    hw = accelerator_row(mapped.config)
     cycles, loads = layer_cycles(
+        work_of(mapped, index, hw),
         layer,
-        mapped.tensors[layer[LayerColumn.INPUT], 2],
-        -(-mapped.tensors[index + 1, 2] // mapped.config.simd_units),
         plan[LayerPlan.TILE_Y],
         plan[LayerPlan.TILE_X],
         plan[LayerPlan.IN_TILE_Y],
@@ -75,7 +85,7 @@ def planned(mapped: Mapped, index: int, pixels: int) -> tuple[int, int]:
         pixels,
         plan[LayerPlan.HALO_TOP : LayerPlan.HALO_RIGHT + 1],
         exchange_of(plan),
-        accelerator_row(mapped.config),
+        hw,
     )
     return int(cycles), int(loads)
 
@@ -168,13 +178,13 @@ def test_blocks_are_counted_as_the_schedule_loads_them() -> None:
     for case in cases():
         mapped = schedule_of(case)
         for index, layer in enumerate(mapped.layers):
+            hw = accelerator_row(case.config)
             counted = weight_blocks(
+                work_of(mapped, index, hw),
                 layer,
-                mapped.tensors[layer[LayerColumn.INPUT], 2],
-                -(-mapped.tensors[index + 1, 2] // case.config.simd_units),
                 mapped.layer_plan[index, LayerPlan.PIXELS],
                 exchange_of(mapped.layer_plan[index]),
-                accelerator_row(case.config),
+                hw,
             )
             assert counted == distinct_loads(mapped, index)
 
@@ -190,17 +200,18 @@ def test_pixels_are_those_of_the_least_time() -> None:
             channels = int(mapped.tensors[layer[LayerColumn.INPUT], 2])
             outputs = int(mapped.tensors[index + 1, 2])
             groups = -(-outputs // case.config.simd_units)
+            share = own_row(hw, index, 0, plan[LayerPlan.STORED_ROWS])
+            work = work_of(mapped, index, share)
             pixels, cycles, transfer = choose_pixels(
+                work,
                 layer,
-                channels,
-                outputs,
                 plan[LayerPlan.TILE_Y],
                 plan[LayerPlan.TILE_X],
                 plan[LayerPlan.IN_TILE_Y],
                 plan[LayerPlan.IN_TILE_X],
                 plan[LayerPlan.HALO_TOP : LayerPlan.HALO_RIGHT + 1],
                 exchange_of(plan),
-                own_row(hw, index, 0, plan[LayerPlan.STORED_ROWS]),
+                share,
             )
             assert pixels == plan[LayerPlan.PIXELS]
             size = weight_bytes(layer, channels, outputs, hw)
@@ -229,7 +240,7 @@ def test_pixels_are_those_of_the_least_time() -> None:
                     lanes = case.config.compute_lanes // p
                     columns = min(case.config.pes_x, -(-groups // lanes))
                 moved = loads * (-(-kept // columns) + int(streamed / case.config.bytes_per_cycle))
-                blocks = int(weight_blocks(layer, channels, groups, p, exchange_of(plan), hw))
+                blocks = int(weight_blocks(work, layer, p, exchange_of(plan), hw))
                 whole = max(own, moved) + min(own, moved) // blocks
                 choices.append((whole, own, p, moved))
             several += len(choices) > 1

@@ -15,7 +15,7 @@ from sim.arrays.tables import (
     layer_table,
     tensor_table,
 )
-from sim.mapping.execution import NO_HALO, SPREAD, choose_pixels, weight_blocks
+from sim.mapping.execution import NO_HALO, SPREAD, choose_pixels, layer_work, weight_blocks
 from sim.mapping.tile_choice import choose_tiles
 from sim.model import predict
 from sim.networks.named import named_network
@@ -130,10 +130,11 @@ def weigh_layer(
         ways = [(own, in_x, 1 if pool else -(-columns // own)), (columns, int(source[1]), SPREAD)]
     costs, starts = [], []
     for own, reach, exchange in ways:
+        work = layer_work(layer, int(source[2]), int(target[2]), share)
         pixels, cycles, transfer = choose_pixels(
-            layer, int(source[2]), int(target[2]), rows, own, in_y, reach, NO_HALO, exchange, share
+            work, layer, rows, own, in_y, reach, NO_HALO, exchange, share
         )
-        blocks = weight_blocks(layer, int(source[2]), groups, pixels, exchange, share)
+        blocks = weight_blocks(work, layer, pixels, exchange, share)
         # of the first block either the transfer or the computation overlaps with nothing
         starts.append(min(int(cycles), int(transfer)) // int(blocks))
         if pool and not strip:

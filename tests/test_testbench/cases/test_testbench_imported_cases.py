@@ -11,12 +11,20 @@ from sim.spec.spaces import EDGE, TINY, HardwareSpace
 from testbench.cases.imported import IMPORTED, ImportedCase, draw_imported_group
 from testbench.cases.random_networks import Case
 from testbench.cases.tflite_convolutions import convolution_model
+from testbench.cases.tflite_inputs import inputs_model
 from testbench.cases.tflite_models import random_model
 from testbench.validation.random_pairs import run_case
 
 SEED = 5
 MAX_MACS = 128
 """Accelerators that build quickly."""
+
+
+DRAWS = {
+    "random_model": random_model,
+    "convolution_model": convolution_model,
+    "inputs_model": inputs_model,
+}
 
 
 def drawn(size: int, space: HardwareSpace = TINY) -> list[ImportedCase]:
@@ -32,11 +40,13 @@ def test_draws_models_that_fit_one_accelerator() -> None:
     for case in cases:
         assert check(case.config, case.network, images=case.batch) == []
         assert (str(case.stratum), case.label) == (IMPORTED, f"random{case.model_seed}")
-        assert case.images.shape == (case.image_count, *case.network.input.shape)
-        draw = convolution_model if case.recipe.startswith("convolution_model(") else random_model
+        assert case.images.shape == (case.image_count, *case.network.image_shape)
+        draw = DRAWS[case.recipe.partition("(")[0]]
         again = draw(case.model_seed, case.image_count)
         assert again.content == case.model.content
-        np.testing.assert_array_equal(again.inputs, case.model.inputs)
+        for given, wanted in zip(again.inputs, case.model.inputs, strict=True):
+            np.testing.assert_array_equal(given, wanted)
+    assert sum(case.recipe.startswith("inputs_model(") for case in cases) == 1
     assert sum(case.recipe.startswith("convolution_model(") for case in cases) == 2
 
 

@@ -27,8 +27,8 @@ def drawn(groups: int, space: HardwareSpace = TINY) -> list[Case]:
 
 @pytest.mark.parametrize("space", [TINY, EDGE], ids=["tiny", "edge"])
 def test_every_case_has_tables_and_is_realizable(space: HardwareSpace) -> None:
-    cases = drawn(4, space)
-    assert [case.index for case in cases] == list(range(4 * TABLED_PER_CONFIG))
+    cases = drawn(5, space)
+    assert [case.index for case in cases] == list(range(5 * TABLED_PER_CONFIG))
     for case in cases:
         assert case.config.activation_table == 1
         assert check(case.config, case.network, images=case.batch) == []
@@ -48,7 +48,7 @@ def test_a_models_title_draws_it_again() -> None:
 
 def test_the_interpreter_judges_the_models() -> None:
     pytest.importorskip("tflite_micro", reason="the judge is a package of the extra 'dev'")
-    for case in drawn(2):
+    for case in drawn(3):
         if isinstance(case, ImportedCase):
             values = golden.run(case.network, case.images)
             activations = {i: values[layer.name] for i, layer in enumerate(case.network.layers)}

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from accelerators import SMALLEST
+from accelerators import SMALLEST, small_accelerator
 from cosilico.generation import generate_package
 from hwgen import verilator
 from hwgen.emit import VerilogOptions
@@ -17,7 +17,9 @@ from project_root import ROOT
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.network import Network
-from standalone_folders import STREAMED, one_layer
+from standalone_folders import STREAMED, one_layer, several_ends
+from testbench.cases.tflite_models import import_random
+from testbench.cases.tflite_streams import stream_model
 from testbench.standalone.file_names import PACKAGE_MANIFEST
 
 UNOPTIMIZED = ("OPT_FAST=-O0", "OPT_SLOW=-O0", "OPT_GLOBAL=-O0")
@@ -113,11 +115,60 @@ def test_inputs_matter_and_must_be_whole(streamed: Path, tmp_path: Path) -> None
 
 @pytest.mark.rtl
 @pytest.mark.slow
+def test_several_inputs_and_outputs_are_given_and_judged_each(tmp_path: Path) -> None:
+    folder = packaged(tmp_path / "ip", SMALLEST, several_ends(), batch=2)
+    status, line = made(folder, "driver")
+    assert (status, line[:6]) == (0, "PASS: ")
+    expected = folder / "sim" / "expected_images.bin"
+    right = expected.read_bytes()
+    per_image = [9, 3 * 2 * 6, 3 * 2 * 9]
+    images = len(right) // sum(per_image)
+    assert images > 2
+    for name, at in (("mean", 0), ("b_seen", images * 9), ("both", len(right) - 1)):
+        expected.write_bytes(right[:at] + bytes([right[at] ^ 1]) + right[at + 1 :])
+        line = rf"FAIL: output {name}, value \d+ of image \d+ must be -?\d+, not -?\d+"
+        assert re.fullmatch(line, ends_with(folder)[1])
+    expected.write_bytes(right)
+    inputs = folder / "sim" / "images.bin"
+    given = bytearray(inputs.read_bytes())
+    given[3 * 2 * 3 :: 3 * 2 * 8] = bytes(byte ^ 0x7F for byte in given[3 * 2 * 3 :: 3 * 2 * 8])
+    inputs.write_bytes(given)
+    assert ends_with(folder)[1].startswith("FAIL: output ")
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
 def test_the_verilog_testbench_passes(tmp_path: Path) -> None:
     folder = packaged(tmp_path / "ip", SMALLEST, one_layer(), batch=2)
     status, line = made(folder, "verilog")
     assert (status, line[:6]) == (0, "PASS: ")
     assert made(folder, "driver")[0] == 0
+
+
+@pytest.mark.rtl
+@pytest.mark.slow
+@pytest.mark.parametrize(("seed", "inputs"), [(3, 1), (9, 2)])
+def test_the_testbenches_run_step_by_step(tmp_path: Path, seed: int, inputs: int) -> None:
+    """Cold and warm runs find what the run before has left, and a reset of the states is the first step again."""
+    network = import_random(stream_model(seed, inputs=inputs), seed).network
+    assert len(network.states) > 2
+    assert len(network.inputs) == inputs
+    config = small_accelerator(
+        simd_units=8, compute_lanes=2, local_memory_kb=16, register_file_kb=4, weight_store_kb=16,
+        activation_table=1,
+    )  # fmt: skip
+    folder = packaged(tmp_path / "ip", config, network)
+    for target in ("driver", "verilog"):
+        status, line = made(folder, target)
+        assert (status, line[:6]) == (0, "PASS: "), line
+    source = folder / "sw" / "program.c"
+    text = source.read_text()
+    assert f".state_count = {len(network.states)}u" in text
+    source.write_text(re.sub(r"\.state_count = \d+u", ".state_count = 0u", text))
+    status, line = made(folder, "driver")
+    assert line.startswith("FAIL: output value ")
+    page = (folder / "docs" / "memory_map.md").read_text()
+    assert page.count("| state |") == len(network.states)
 
 
 @pytest.mark.parametrize("traces", [False, True])

@@ -1,4 +1,4 @@
-"""Random networks with concatenations and several outputs in RTL."""
+"""Random networks with concatenations and several inputs and outputs in RTL."""
 
 import pytest
 
@@ -22,14 +22,16 @@ def test_cases_of_a_group_share_their_accelerator() -> None:
 @pytest.mark.rtl
 @pytest.mark.slow
 def test_random_graphs_are_exact_in_rtl() -> None:
-    joined = several = mosaics = 0
+    joined = several = mosaics = inputs = 0
     for case in draw_graph_group(1, 0, 8, TINY, SEED, max_macs=64):
         outcome = run_case(case)
         assert outcome.passed, case.title
         mapped = map_realizable(case.config, case.network, case.batch)
         joined += int(mapped.tensor_plan[:, TensorPlan.JOINED].sum())
         several += len(case.network.outputs) > 1
+        inputs += len(case.network.inputs) > 1
         mosaics += any(joint.pixels for joint in case.network.concatenations)
     assert joined
     assert several
     assert mosaics > 2
+    assert inputs == 2

@@ -12,6 +12,8 @@ from sim.importers.pytorch.quantize import quantize_module
 from sim.spec.design import Design
 from sim.spec.network import LayerKind, Network
 from sim.spec.views import View
+from testbench.cases.tflite_functions import PRODUCTS, function_model
+from testbench.cases.tflite_models import import_random
 from testbench.validation.simulate import simulate
 
 TABLES = small_accelerator(1, 2, activation_table=1)
@@ -56,11 +58,17 @@ def pytorch_network() -> Network:
     return quantize_module(Block(), images, name="block")
 
 
+def multiplying_networks() -> list[Network]:
+    """Models with products pixel by pixel."""
+    models = (function_model(name, np.random.default_rng(2)) for name in PRODUCTS)
+    return [import_random(model, 2).network for model in models]
+
+
 @pytest.mark.rtl
 @pytest.mark.parametrize("view", sampled(View, lambda view: view is View.SIMULATION))
 def test_imported_tables_are_exact(view: View) -> None:
     kinds = set()
-    for network in (onnx_network(), pytorch_network()):
+    for network in (onnx_network(), pytorch_network(), *multiplying_networks()):
         tables = [layer for layer in network.layers if layer.table is not None]
         assert len(tables) >= 3
         kinds |= {layer.kind for layer in tables}

@@ -1,6 +1,6 @@
 """A design in a system on a chip: written, simulated, and its classes compared with the reference."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 from cosilico import __version__
 from cosilico.accelerators import accelerator_argument
 from cosilico.folder import Contents, stage_folder
-from cosilico.generation import require_single_output
 from cosilico.images import ImageSet, images_for
 from cosilico.inputs import input_files
-from cosilico.progress import progress_bar
+from cosilico.progress import Report, progress_bar
 from hwgen import verilog_files
 from hwgen.driver.program_data import program_of
 from hwgen.soc.bitstream import BOARD_PROGRAMS, Implementation, implement
@@ -29,7 +28,14 @@ from sim.spec.files import cache_root, write_atomic
 from testbench.soc.classes import Classified, compare_classes, read_classes
 from testbench.soc.run import SystemRun, run_system
 
-__all__ = ["SERIAL_FILE", "SystemResult", "system_argument"]
+__all__ = [
+    "CLOCK_HZ",
+    "SERIAL_FILE",
+    "SystemResult",
+    "make_system",
+    "require_board",
+    "system_argument",
+]
 
 SERIAL_FILE = "serial.txt"
 """Text that the serial line carried."""
@@ -40,7 +46,7 @@ _CYCLES_PER_BYTE = 100
 
 _CYCLES_PER_IMAGE = 1_000_000
 
-_CLOCK_HZ = 25_000_000
+CLOCK_HZ = 25_000_000
 """Clock of a system for no board."""
 
 
@@ -152,9 +158,9 @@ def system_argument(
     MachineError
         If a compiler is not there, or the system cannot be simulated.
     """
-    target = _board(board)
+    target = _named_board(board)
     if clock_hz is None:
-        clock_hz = _CLOCK_HZ if target is None else target.clock_hz
+        clock_hz = CLOCK_HZ if target is None else target.clock_hz
     if target is not None and clock_hz != target.clock_hz:
         raise CosilicoError(
             f"--clock-mhz must be that of {target.name}, {target.clock_hz / 1e6:g}, not {clock_hz / 1e6:g}"
@@ -168,8 +174,51 @@ def system_argument(
         chosen = accelerator_argument(accelerator)
         design = Design(network=design.network, accelerator=chosen)
     images = images_for(path, design.network, input_file, count)
+    with progress_bar() as progress:
+        return make_system(
+            design,
+            images,
+            out,
+            inputs=input_files(str(path), accelerator, input_file),
+            clock_hz=clock_hz,
+            baud=baud,
+            board=target,
+            seed=seed,
+            force=force,
+            progress=progress,
+        )
+
+
+def make_system(
+    design: Design,
+    images: ImageSet,
+    out: Path,
+    *,
+    inputs: Sequence[Path],
+    clock_hz: int,
+    baud: int,
+    board: Board | None,
+    seed: int,
+    force: bool,
+    progress: Report,
+) -> SystemResult:
+    """Make a system of a design in a folder, run it, compare, and make a bitstream where a board is named.
+
+    Parameters
+    ----------
+    design : Design
+    images : ImageSet
+        What the firmware classifies.
+    out : Path
+    inputs : sequence of Path
+        Files that were read, which must not be replaced.
+    clock_hz, baud, seed, force
+        As of :func:`system_argument`; the rates are checked already.
+    board : Board, optional
+    progress : callable
+        Called with the name of a step of the board's tools, how much of it is done and how much there is.
+    """
     contents = Contents(command="soc", identity={"network": design.network.name}, files=())
-    inputs = input_files(str(path), accelerator, input_file)
     with stage_folder(out, contents, inputs=inputs, force=force) as staging:
         files = _write(staging, design, images, clock_hz=clock_hz, baud=baud)
         run = run_system(files, cache=cache_root(), cycles=_patience(files, images))
@@ -177,9 +226,8 @@ def system_argument(
         classified = _classified(run, files)
         differences = tuple(compare_classes(classified, design.network, images.x))
         implementation = None
-        if target is not None and not differences:
-            with progress_bar() as progress:
-                implementation = implement(files, target, seed=seed, progress=progress)
+        if board is not None and not differences:
+            implementation = implement(files, board, seed=seed, progress=progress)
     return SystemResult(
         config=files.config,
         firmware_bytes=files.firmware_bytes,
@@ -191,15 +239,23 @@ def system_argument(
     )
 
 
-def _board(name: str | None) -> Board | None:
-    """Return the board of a name, and see to it that its programs are there before anything is built."""
-    if name is None:
-        return None
-    if name not in BOARDS:
+def _named_board(name: str | None) -> Board | None:
+    if name is not None and name not in BOARDS:
         raise CosilicoError(f"--board must be {' or '.join(BOARDS)}, not {name!r}")
+    return None if name is None else require_board(BOARDS[name])
+
+
+def require_board(board: Board) -> Board:
+    """Return a board, and see to it that its programs are there before anything is built.
+
+    Raises
+    ------
+    MachineError
+        If a program is missing.
+    """
     for program in BOARD_PROGRAMS:
         fpga_command(program)
-    return BOARDS[name]
+    return board
 
 
 def _implementation_lines(implementation: Implementation) -> Iterator[str]:
@@ -220,7 +276,6 @@ def _write(
     folder: Path, design: Design, images: ImageSet, *, clock_hz: int, baud: int
 ) -> SystemFiles:
     """Write the system into a folder."""
-    require_single_output(design.network, "a system")
     compiler = riscv_compiler()
     mapped = map_realizable(design.accelerator, design.network, 1)
     return write_system(

@@ -1,0 +1,1 @@
+"""Joint enumeration: every network of a benchmark on every accelerator of a space."""

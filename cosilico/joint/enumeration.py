@@ -1,0 +1,279 @@
+"""Every network on every accelerator: parts that are evaluated in processes or on a cluster, and the front of all."""
+
+import csv
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosilico.accelerators import is_space_file, named_space
+from cosilico.cache import document_digest, source_digest
+from cosilico.enumeration import sorted_census
+from cosilico.extras import require_module
+from cosilico.folder import Contents, open_folder
+from cosilico.gateware import current_calibration
+from cosilico.joint.accuracy_kind import AccuracyKind
+from cosilico.joint.front import GrowingFront
+from cosilico.joint.networks import (
+    BENCHMARK,
+    JointNetwork,
+    accuracy_file,
+    joint_networks,
+)
+from cosilico.joint.parts import (
+    Joint,
+    Part,
+    joint_parts,
+    keep_joint,
+    part_file,
+    write_joint_part,
+)
+from cosilico.progress import Report, progress_bar
+from cosilico.tasks import run_all
+from sim.cost.area import area
+from sim.spec.files import write_atomic
+from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
+from sim.spec.spaces import HardwareSpace
+from testbench.validation.journal import Journal, lock_file
+
+__all__ = ["FRONT_FILE", "SUMMARY_FILE", "enumerate_jointly"]
+
+JOURNAL = "parts.jsonl"
+"""File of the parts that are done, with the census of each."""
+
+NETWORKS_FILE, ACCELERATORS_FILE = "networks.csv", "accelerators.csv"
+"""Files of the numbers that parts name."""
+
+FRONT_FILE, SUMMARY_FILE = "front.csv", "joint.json"
+
+
+def enumerate_jointly(
+    benchmark: str,
+    space_name: str,
+    out: Path,
+    *,
+    accuracy: AccuracyKind = AccuracyKind.QUANTIZATION_AWARE,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    memory: MemorySystem = DETERMINISTIC,
+    resume: bool = False,
+    force: bool = False,
+) -> None:
+    """Evaluate all pairs of a benchmark's networks and a space's accelerators; write them as parts, and their front.
+
+    An enumeration that was ended at any instant goes on with ``resume``. A front of another accuracy is made of the same
+    parts in a moment, with ``resume`` as well.
+
+    Parameters
+    ----------
+    benchmark : str
+        See :func:`cosilico.joint.networks.accuracy_file`.
+    space_name : str
+        See :func:`cosilico.accelerators.named_space`.
+    out : Path
+        Folder for all files.
+    accuracy : AccuracyKind
+        That of the front.
+    jobs : int, optional
+        Processes; one per core if not given.
+    scheduler : str, optional
+        Address of the Dask scheduler whose workers are to evaluate the parts, in place of processes.
+    memory : MemorySystem
+        What lies behind the ports.
+    resume, force : bool
+        Go on with the parts that an earlier call left, or begin anew.
+
+    Raises
+    ------
+    CosilicoError
+        If an argument or a file is wrong, or an extra is not installed.
+    """
+    require_fixed(memory)
+    require_module("cosilico joint", "pyarrow")
+    path = accuracy_file(benchmark)
+    space = named_space(space_name)
+    networks = joint_networks(path)
+    current_calibration()
+    identity = {
+        "networks": document_digest([network.name for network in networks]),
+        "space": document_digest(space.to_json()),
+        "memory": str(memory),
+        "sources": source_digest("sim"),
+    }
+    parts = joint_parts(len(networks), len(space))
+    contents = Contents(
+        command="joint", identity=identity, files=tuple(_files(parts)), resumable=True
+    )
+    inputs = [*([] if benchmark == BENCHMARK else [path])]
+    inputs += [Path(space_name)] if is_space_file(space_name) else []
+    with open_folder(out, contents, inputs=inputs, resume=resume, force=force) as folder:
+        joint = Joint(
+            networks=networks,
+            space=replace(space, values=dict(space.values)),  # as it can be sent
+            memory=memory,
+            folder=folder.resolve(),
+        )
+        with progress_bar() as report:
+            records = _evaluate(
+                joint, parts, identity, report, jobs or os.cpu_count() or 1, scheduler
+            )
+            front = _front(joint, parts, accuracy, report)
+        write_atomic(folder / NETWORKS_FILE, _csv(_network_rows(networks)))
+        write_atomic(folder / ACCELERATORS_FILE, _csv(_accelerator_rows(space)))
+        write_atomic(folder / FRONT_FILE, _csv(_front_rows(joint, front, accuracy)))
+        counts = sorted_census(sum((Counter(record["census"]) for record in records), Counter()))
+        summary = {
+            "benchmark": benchmark,
+            "accuracy": str(accuracy),
+            "space": space.to_json(),
+            "memory": str(memory),
+            "networks": len(networks),
+            "cells": sum(network.cells for network in networks),
+            "accelerators": len(space),
+            "pairs": sum(record["pairs"] for record in records),
+            "census": counts,
+            "front": len(front.keys),
+        }
+        write_atomic(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
+    print(
+        f"{out}: {len(networks):,} networks × {len(space):,} accelerators = {summary['pairs']:,} pairs, "
+        f"{counts['realizable']:,} realizable, {len(front.keys):,} in the front ({FRONT_FILE})"
+    )
+
+
+def _files(parts: Mapping[str, Part]) -> Iterator[str]:
+    yield from (part_file(Path(), name).name for name in parts)
+    yield lock_file(Path(JOURNAL)).name
+    yield from (JOURNAL, NETWORKS_FILE, ACCELERATORS_FILE, FRONT_FILE, SUMMARY_FILE)
+
+
+def _evaluate(
+    joint: Joint,
+    parts: Mapping[str, Part],
+    identity: Mapping[str, str],
+    report: Report,
+    jobs: int,
+    scheduler: str | None,
+) -> list[dict[str, Any]]:
+    """Write all parts that are not there yet; return the records of all, in order."""
+    journal = Journal(joint.folder / JOURNAL, {"joint enumeration": dict(identity)})
+    total = len(joint.networks) * len(joint.space)
+
+    def pairs(step: str, done: int, count: int) -> None:
+        report("pairs", sum(record["pairs"] for record in journal.records.values()), total)
+
+    keep_joint(joint)
+    left = [name for name in parts if name not in journal.records]
+    pairs("", 0, 0)
+    # The first part is made here: kernels that are not compiled yet are compiled once
+    for name in left if jobs == 1 and scheduler is None else left[:1]:
+        journal.append(name, write_joint_part(name, parts[name]))
+        pairs("", 0, 0)
+    if len(journal.records) < len(parts):
+        run_all(
+            {name: (name, part) for name, part in parts.items()},
+            write_joint_part,
+            journal,
+            jobs,
+            pairs,
+            step="parts",
+            scheduler=scheduler,
+            prepare=keep_joint,
+            arguments=(joint,),
+        )
+    return [journal.records[name] for name in parts]
+
+
+def _front(
+    joint: Joint, parts: Mapping[str, Part], accuracy: AccuracyKind, report: Report
+) -> GrowingFront:
+    """Front of all pairs in accuracy, cycles, energy and area; one part at a time is in memory."""
+    from pyarrow import parquet
+
+    wrong = np.array([1 - _accuracy(network, accuracy) for network in joint.networks])
+    areas = np.array([area(config).total for config in joint.space])
+    front = GrowingFront(figures=4, keys=2)
+    for done, name in enumerate(parts, 1):
+        table = parquet.read_table(
+            part_file(joint.folder, name),
+            columns=["network", "accelerator", "predicted_cycles", "energy"],
+            filters=[("least", "=", True)],
+        )
+        columns = {column: table[column].to_numpy() for column in table.column_names}
+        network, accelerator = columns["network"], columns["accelerator"]
+        cycles, energy = columns["predicted_cycles"], columns["energy"]
+        values = np.stack([wrong[network], cycles, energy, areas[accelerator]], axis=1)
+        front.add(values, np.stack([network, accelerator], axis=1).astype(np.int64))
+        report("front", done, len(parts))
+    return front
+
+
+def _accuracy(network: JointNetwork, kind: AccuracyKind) -> float:
+    return float(getattr(network.accuracy, kind))
+
+
+def _network_rows(networks: list[JointNetwork]) -> Iterator[dict[str, Any]]:
+    for number, network in enumerate(networks):
+        yield {
+            "network": number,
+            "name": network.name,
+            "cell": str(network.graph),
+            "cells": network.cells,
+            **network.accuracy._asdict(),
+        }
+
+
+def _accelerator_rows(space: HardwareSpace) -> Iterator[dict[str, Any]]:
+    for number, config in enumerate(space):
+        document = config.to_json()
+        fields = {name: document.get(name, 0) for name in space.values}
+        yield {
+            "accelerator": number,
+            **fields,
+            "clock_mhz": config.clock_mhz,
+            "area": area(config).total,
+        }
+
+
+def _front_rows(
+    joint: Joint, front: GrowingFront, accuracy: AccuracyKind
+) -> Iterator[dict[str, Any]]:
+    """Rows of the front, the most accurate first, then the fastest."""
+    order: NDArray[np.int64] = np.lexsort(
+        (front.keys[:, 1], front.keys[:, 0], front.values[:, 1], front.values[:, 0])
+    )
+    for row in order:
+        number, point = (int(key) for key in front.keys[row])
+        _, cycles, energy, size = (float(value) for value in front.values[row])
+        network, config = joint.networks[number], joint.space.at(point)
+        document = config.to_json()
+        yield {
+            "network": number,
+            "accelerator": point,
+            "name": network.name,
+            f"{accuracy}_accuracy": _accuracy(network, accuracy),
+            "predicted_cycles": int(cycles),
+            "latency_ms": cycles / (config.clock_mhz * 1000),
+            "energy": energy,
+            "area": size,
+            **{name: document.get(name, 0) for name in joint.space.values},
+        }
+
+
+def _csv(rows: Iterator[dict[str, Any]]) -> str:
+    text = io.StringIO()
+    first = next(rows, None)
+    if first is None:
+        return ""
+    writer = csv.DictWriter(text, list(first), lineterminator="\n")
+    writer.writeheader()
+    writer.writerow(first)
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,64 @@
+"""Activities of a run that energy grows by: counts of what each part of an accelerator does, from the model's totals."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from sim.cost.silicon_sums import Ask
+from sim.spec.accelerator import AcceleratorConfig
+
+__all__ = ["ACTIVITIES", "MEMORY_ACTIVITIES", "PART_ACTIVITIES", "activity_counts"]
+
+ACTIVITIES: Mapping[str, str] = {
+    "cycle": "cycles of the run",
+    "busy": "cycles in which EXECUTE works",
+    "mac": "cycles in which all multipliers would do the MACs",
+    "read": "beats that the bytes read from external memory fill",
+    "write": "beats that the bytes written to external memory fill",
+    "store": "rows read from the weight store",
+}
+"""Activities by name."""
+
+_COMPUTING = ("busy", "mac")
+_MOVING = ("cycle", "busy", "read", "write", "store")
+
+PART_ACTIVITIES: Mapping[str, tuple[str, ...]] = {
+    "multiply_accumulate": _COMPUTING,
+    "requantizers": _COMPUTING,
+    "accumulators": (*_COMPUTING, "read", "store"),
+    "register_files": _MOVING,
+    "parameter_memory": _MOVING,
+    "window_rings": _MOVING,
+    "local_memory": _MOVING,
+    "interconnect": _MOVING,
+    "weight_store": ("cycle", "store"),
+    "bus": _MOVING,
+    "control": _MOVING,
+}
+"""Activities by which the switching of modules in a part of the area may grow."""
+
+MEMORY_ACTIVITIES = ("busy", "mac", "read", "write", "store")
+"""Activities by which the accesses to a macro may grow."""
+
+_ROWS: Mapping[str, tuple[tuple[str, ...], Callable[[AcceleratorConfig], float]]] = {
+    "mac": (("pes_x", "pes_y", "simd_units", "compute_lanes"), lambda c: c.macs),
+    "read": (("io_bandwidth_gbps", "clock_mhz"), lambda c: c.bus_bytes),
+    "write": (("io_bandwidth_gbps", "clock_mhz"), lambda c: c.bus_bytes),
+    "store": (("simd_units",), lambda c: c.row_bytes),
+}
+"""Divisors of the totals: fields that they depend on, and their value."""
+
+
+def activity_counts(ask: Ask, totals: Mapping[str, Any]) -> dict[str, Any]:
+    """Counts of all activities, of one accelerator or of many.
+
+    Parameters
+    ----------
+    ask : callable
+        See :class:`sim.cost.silicon_sums.Ask`.
+    totals : mapping of str to number or array
+        Cycles, MACs and bytes, by activity.
+    """
+    counts = {name: totals[name] for name in ACTIVITIES}
+    for name, (fields, unit) in _ROWS.items():
+        counts[name] = totals[name] / ask(fields, unit)
+    return counts

@@ -1,0 +1,46 @@
+"""Accelerators whose runs energy is fitted to, and those on which the fit is judged: drawn from spaces with a seed."""
+
+import random
+from collections.abc import Sequence
+
+from hwgen.synthesis.sample_accelerators import SamplePlan
+from sim.realizability import check
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.spaces import HardwareSpace
+
+__all__ = ["MOST_MACS", "SAMPLES", "energy_plan"]
+
+SAMPLES = 9
+"""Accelerators of a space: six are fitted to, and three held out."""
+
+MOST_MACS = 512
+"""MACs of a cycle up to which accelerators are drawn: waveforms of larger accelerators take long to write and read."""
+
+
+def energy_plan(
+    spaces: Sequence[HardwareSpace], *, seed: int = 1, samples: int = SAMPLES
+) -> SamplePlan:
+    """Draw accelerators, as many of each space: of every three, the third is held out.
+
+    With fewer samples it is a part of the plan with more.
+
+    Parameters
+    ----------
+    spaces : sequence of HardwareSpace
+        Each once.
+    seed : int
+    samples : int
+        Accelerators of each space, at least 3.
+    """
+    plan = SamplePlan([], [])
+    for space in spaces:
+        generator = random.Random(f"energy {seed} {space.name}")
+        drawn: dict[AcceleratorConfig, None] = {}
+        while len(drawn) < samples:
+            point = space.config([generator.randrange(size) for size in space.sizes])
+            if point.macs <= MOST_MACS and not check(point):
+                drawn[point] = None
+        points = [point for point in drawn if point not in (*plan.fitted, *plan.held_out)]
+        plan.held_out.extend(points[2::3])
+        plan.fitted.extend(point for place, point in enumerate(points) if place % 3 != 2)
+    return plan
