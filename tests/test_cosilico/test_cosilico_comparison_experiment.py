@@ -130,6 +130,7 @@ def test_a_comparison_goes_on_from_the_checkpoint_of_the_search_in_flight(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_cluster_gives_what_a_process_gives(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

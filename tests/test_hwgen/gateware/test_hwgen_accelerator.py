@@ -247,7 +247,7 @@ def test_weights_may_come_into_the_half_that_does_not_compute(half: int) -> None
     assert result.traces["load_done"][0] < result.traces["execute_done"][0]
 
 
-@pytest.mark.parametrize("half", [0, 1])
+@pytest.mark.parametrize("half", sampled([0, 1], bool))
 def test_weights_for_the_half_that_computes_are_a_hazard(half: int) -> None:
     result = run([execute(half), weights(half)])
     assert result.csr["STATUS"] == 0b01010

@@ -64,6 +64,7 @@ def standard_cells() -> StandardCellFlow:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_composed_lane_is_what_all_its_modules_at_once_give(tmp_path: Path) -> None:
     """Lane of four units: the same netlists, the same cells from them, and little more area than without borders.
 

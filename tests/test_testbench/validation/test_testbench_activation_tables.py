@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from accelerators import small_accelerator
+from sampled import sampled
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.memories import DRAM
@@ -42,7 +43,11 @@ def networks(config: AcceleratorConfig, seed: int) -> list[Network]:
 @pytest.mark.rtl
 @pytest.mark.parametrize(
     ("config", "view", "seed", "batch"),
-    [(WIDE, View.SIMULATION, 1, 1), (NARROW, View.SYNTHESIS, 7, 2)],
+    sampled(
+        [(WIDE, View.SIMULATION, 1, 1), (NARROW, View.SYNTHESIS, 7, 2)],
+        lambda case: case[0] is WIDE,
+        fields=True,
+    ),
     ids=["simulation", "synthesis"],
 )
 def test_every_kind_of_layer_is_exact(

@@ -7,6 +7,7 @@ import pytest
 
 from accelerators import small_accelerator
 from mobile_models import MOBILE_MODELS, mobile_model
+from sampled import sampled
 from sim.importers.tflite.conversion import lower_tflite
 from sim.importers.tflite.reader import parse_tflite
 from sim.spec.accelerator import AcceleratorConfig
@@ -43,9 +44,11 @@ def test_cases_of_a_group_share_their_accelerator() -> None:
 @pytest.mark.rtl
 @pytest.mark.parametrize(
     ("config", "view", "seed", "batch"),
-    [
-        (WIDE, View.SIMULATION, 1, 1), (NARROW, View.SYNTHESIS, 2, 2), (EIGHT, View.SIMULATION, 3, 3),
-    ],
+    sampled(
+        [(WIDE, View.SIMULATION, 1, 1), (NARROW, View.SYNTHESIS, 2, 2), (EIGHT, View.SIMULATION, 3, 3)],
+        lambda case: case[0] is not NARROW,
+        fields=True,
+    ),
     ids=["simulation", "synthesis", "eight lanes"],
 )  # fmt: skip
 def test_products_are_exact(config: AcceleratorConfig, view: View, seed: int, batch: int) -> None:

@@ -101,6 +101,7 @@ def test_after_an_aborted_cold_run_only_a_cold_run_is_right() -> None:
 
 
 @pytest.mark.rtl
+@pytest.mark.long
 def test_both_engines_run_cold_then_warm() -> None:
     """Every field is the same: on any memory, on a DRAM, under the same stalls."""
     slow = FixedLatency(latency=30, outstanding=1, width_bytes=2)

@@ -282,7 +282,8 @@ SHAPES = [
 
 @pytest.mark.parametrize("op", list(ExecuteOp))
 @pytest.mark.parametrize(
-    ("shape", "lanes", "simd"), sampled(SHAPES, lambda shape: shape[2] < 32, fields=True)
+    ("shape", "lanes", "simd"),
+    sampled(SHAPES, lambda shape: shape[1:] in ((1, 4), (3, 8), (4, 4)), fields=True),
 )
 def test_each_operation(op: ExecuteOp, shape: tuple[int, int], lanes: int, simd: int) -> None:
     """Random descriptors of one operation, back to back."""
@@ -291,7 +292,10 @@ def test_each_operation(op: ExecuteOp, shape: tuple[int, int], lanes: int, simd:
     Bench(config).check([random_descriptor(rng, config, op) for _ in range(6)])
 
 
-@pytest.mark.parametrize(("shape", "lanes", "simd"), SHAPES)
+@pytest.mark.parametrize(
+    ("shape", "lanes", "simd"),
+    sampled(SHAPES, lambda shape: shape[1:] in ((1, 4), (3, 8), (4, 16)), fields=True),
+)
 def test_operations_follow_each_other(shape: tuple[int, int], lanes: int, simd: int) -> None:
     """Every order of operations, also with idle cycles between the commands."""
     rng = random.Random(f"{shape} {lanes} {simd}")
