@@ -144,6 +144,7 @@ def test_workers_enumerate_as_a_process_does_whoever_is_killed(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_workers_evaluate_a_space_for_a_run_whoever_is_killed(
     cluster: DaskCluster, tmp_path: Path
 ) -> None:

@@ -74,6 +74,7 @@ def test_a_dram_changes_no_bit_and_no_duration() -> None:
 
 
 @pytest.mark.rtl
+@pytest.mark.long
 def test_a_network_without_tables_has_the_same_cycles_with_and_without_them() -> None:
     rng = np.random.default_rng(5)
     network = random_network(Stratum(kind=LayerKind.DEPTHWISE, kernel=3), WIDE, rng)

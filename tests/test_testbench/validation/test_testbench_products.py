@@ -46,7 +46,7 @@ def test_cases_of_a_group_share_their_accelerator() -> None:
     ("config", "view", "seed", "batch"),
     sampled(
         [(WIDE, View.SIMULATION, 1, 1), (NARROW, View.SYNTHESIS, 2, 2), (EIGHT, View.SIMULATION, 3, 3)],
-        lambda case: case[0] is not NARROW,
+        lambda case: case[0] is WIDE,
         fields=True,
     ),
     ids=["simulation", "synthesis", "eight lanes"],

@@ -226,7 +226,7 @@ CONFIGS = {
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
-@pytest.mark.parametrize("seed", sampled(range(4), lambda seed: seed < 2))
+@pytest.mark.parametrize("seed", sampled(range(4), lambda seed: seed == 0))
 def test_rows_come_from_the_store_in_the_predicted_cycles(
     config: AcceleratorConfig, seed: int
 ) -> None:
