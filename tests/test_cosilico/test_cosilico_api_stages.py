@@ -113,6 +113,7 @@ def test_wrong_arguments_of_a_generation_are_named(
 
 
 @pytest.mark.rtl
+@pytest.mark.long
 def test_a_testbench_comes_and_goes(design: Path, tmp_path: Path) -> None:
     out = tmp_path / "verilog"
 

@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -70,19 +69,6 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "small.toml"
     path.write_text(SMALL)
     return path
-
-
-def here(
-    searches: dict[str, tuple[Any, ...]],
-    run: Callable[..., Any],
-    journal: Any,
-    *others: Any,
-    **options: Any,
-) -> None:
-    """Run all searches in this process, in the place of a pool."""
-    for key, arguments in searches.items():
-        if key not in journal.records:
-            journal.append(key, run(*arguments))
 
 
 def documents(out: Path) -> list[Any]:

@@ -189,6 +189,7 @@ def test_views_run_alike(flat_macs: int, monkeypatch: pytest.MonkeyPatch) -> Non
         assert (getattr(simulation, field) == getattr(synthesis, field)).all()
 
 
+@pytest.mark.long
 def test_the_widest_bus_carries_a_register_file_row() -> None:
     """Strobes of 128 bytes are more than a machine word: each byte has its own."""
     widest = small_accelerator(

@@ -44,10 +44,10 @@ def test_inputs_and_outputs_of_a_program_lie_one_behind_the_other() -> None:
     assert [probe.image for probe in four.probes].count(3) == len(single.probes)
 
 
-def test_the_manifest_of_a_program_tells_its_images(tmp_path: Path) -> None:
-    for batch in (1, 3):
-        generate_design(design(WIDE), batch).write(tmp_path)
-        assert json.loads((tmp_path / PROGRAM_MANIFEST).read_text())["images"] == batch
+@pytest.mark.parametrize("batch", sampled([1, 3], lambda batch: batch == 3))
+def test_the_manifest_of_a_program_tells_its_images(tmp_path: Path, batch: int) -> None:
+    generate_design(design(WIDE), batch).write(tmp_path)
+    assert json.loads((tmp_path / PROGRAM_MANIFEST).read_text())["images"] == batch
 
 
 @pytest.mark.rtl

@@ -77,6 +77,7 @@ def test_a_dram_and_stalls_change_no_bit_of_a_product() -> None:
 
 @pytest.mark.rtl
 @pytest.mark.slow
+@pytest.mark.long
 def test_random_products_are_exact_on_accelerators_of_the_space() -> None:
     for case in draw_product_group(1, 0, PRODUCTS_PER_CONFIG, TINY, 3, max_macs=64):
         outcome = run_case(case)

@@ -333,8 +333,16 @@ def test_reads_and_stores_share_a_banks_port(op: ExecuteOp, draws: int) -> None:
     assert waits > 5 * draws
 
 
-@pytest.mark.parametrize("kernel", [(3, 3), (5, 5), (1, 7), (7, 1), (7, 2), (1, 1), (2, 2), (4, 8)])
-@pytest.mark.parametrize("stride", sampled([1, 2, 3], lambda stride: stride == 2))
+@pytest.mark.parametrize(
+    ("kernel", "stride"),
+    sampled(
+        itertools.product(
+            [(3, 3), (5, 5), (1, 7), (7, 1), (7, 2), (1, 1), (2, 2), (4, 8)], (1, 2, 3)
+        ),
+        lambda case: case[1] == 2 and case[0] in ((3, 3), (1, 7), (7, 1), (4, 8)),
+        fields=True,
+    ),
+)
 def test_window_ring(kernel: tuple[int, int], stride: int) -> None:
     """Windows at the least II, also those that fill the ring; the next row starts anew."""
     rows, columns = kernel

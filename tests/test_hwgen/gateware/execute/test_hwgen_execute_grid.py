@@ -422,7 +422,7 @@ SHAPES = [((1, 1), 1, 4), ((2, 2), 2, 4), ((1, 2), 4, 4), ((2, 1), 2, 8), ((1, 1
 
 @pytest.mark.parametrize(
     ("shape", "lanes", "simd"),
-    sampled(SHAPES, lambda shape: shape[1:] in ((1, 4), (4, 4)), fields=True),
+    sampled(SHAPES, lambda shape: shape[1:] == (4, 4), fields=True),
 )
 def test_random_descriptors(shape: tuple[int, int], lanes: int, simd: int) -> None:
     """Every order of operations back to back, also with idle cycles between commands."""

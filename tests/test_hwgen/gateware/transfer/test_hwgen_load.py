@@ -287,7 +287,7 @@ def weights(
 
 @pytest.mark.parametrize("half", [0, 1])
 @pytest.mark.parametrize(("parameter_rows", "weight_rows"), [(4, 5), (0, 3), (2, 0), (1, 1)])
-@pytest.mark.parametrize("stalls", [0.0, 0.4])
+@pytest.mark.parametrize("stalls", sampled([0.0, 0.4], bool))
 def test_weights_go_lane_after_lane(
     half: int, parameter_rows: int, weight_rows: int, stalls: float
 ) -> None:
@@ -334,7 +334,7 @@ def test_the_last_block_has_the_beats_of_its_channels(simd_units: int, gbps: flo
     check_cycles(run, streams)
 
 
-@pytest.mark.parametrize("stalls", [0.0, 0.4])
+@pytest.mark.parametrize("stalls", sampled([0.0, 0.4], bool))
 @pytest.mark.parametrize(
     ("own", "blocks"),
     sampled(
@@ -414,7 +414,7 @@ def test_a_bus_wider_than_a_register_file_row_is_refused() -> None:
         most_vector_beats(four_pes(simd_units=4, io_bandwidth_gbps=6.4))
 
 
-@pytest.mark.parametrize("stalls", [0.0, 0.4])
+@pytest.mark.parametrize("stalls", sampled([0.0, 0.4], bool))
 def test_error_response_stops_with_its_burst_s_address(stalls: float) -> None:
     tiles = [TILE, TILE | {"address": 0x4000}]
     addresses = [b for d in tiles for b in bursts(four_pes(), d)]

@@ -224,7 +224,7 @@ def test_a_bus_wider_than_a_register_file_row_is_refused() -> None:
 
 
 @pytest.mark.parametrize("order", WriteOrder)
-@pytest.mark.parametrize("stalls", [0.0, 0.4])
+@pytest.mark.parametrize("stalls", sampled([0.0, 0.4], bool))
 def test_a_memory_may_take_addresses_and_data_in_any_order(
     order: WriteOrder, stalls: float
 ) -> None:
@@ -240,7 +240,7 @@ def test_a_memory_may_take_addresses_and_data_in_any_order(
 @pytest.mark.parametrize(
     "index", sampled([0, 1, 8, 9, 17, 18, 25], lambda index: index in (0, 9, 18, 25))
 )
-@pytest.mark.parametrize("stalls", [0.0, 0.4])
+@pytest.mark.parametrize("stalls", sampled([0.0, 0.4], bool))
 def test_error_response_stops_with_its_burst_s_address(index: int, stalls: float) -> None:
     tiles = [TILE, TILE | {"address": 0x4000}, TILE | {"address": 0x6000}]
     config = four_pes()
