@@ -28,6 +28,7 @@ from search.checkpoint import CheckpointStore
 from search.experiment import load_experiment
 from search.strategies.joint_baseline_settings import JointEvolutionSettings, JointRandomSettings
 from search.strategies.nahas_settings import NahasJointSettings, NahasPhaseSettings
+from searches_here import here
 from sim.cost.workload import Workload
 from sim.spec.errors import CosilicoError, NotRealizableError
 from small_co_searches import small_experiment

@@ -395,15 +395,18 @@ def test_hash_sees_every_other_change() -> None:
 
 @pytest.mark.parametrize(
     "name",
-    [
-        "gateware/grid/lane.py",
-        "emit.py",
-        "memory_modules.py",
-        "simulation_view.py",
-        "verilog/operators.py",
-        "rtl/ram.v",
-        "rtl/grid.sv.j2",
-    ],
+    sampled(
+        [
+            "gateware/grid/lane.py",
+            "emit.py",
+            "memory_modules.py",
+            "simulation_view.py",
+            "verilog/operators.py",
+            "rtl/ram.v",
+            "rtl/grid.sv.j2",
+        ],
+        lambda name: name in ("gateware/grid/lane.py", "emit.py", "rtl/grid.sv.j2"),
+    ),
 )
 def test_hash_covers_what_both_views_are_made_of(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -90,7 +90,6 @@ def test_a_short_file_is_refused(folder: Path, tmp_path: Path) -> None:
     assert ends_with(copy) == line
 
 
-@pytest.mark.long
 def test_wrong_total_cycles_are_named(folder: Path, tmp_path: Path) -> None:
     copy = copy_of(folder, tmp_path)
     shutil.rmtree(copy / "build")
