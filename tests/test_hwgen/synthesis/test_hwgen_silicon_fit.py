@@ -57,7 +57,7 @@ CHANGES: dict[str, dict[str, Any]] = {
         "pes_x": 2, "weight_store_kb": 16, "io_bandwidth_gbps": 1.4, "activation_table": 1
     },
 }  # fmt: skip
-"""What is other than in the smallest accelerator."""
+"""Changes to the smallest accelerator."""
 
 
 @pytest.mark.slow

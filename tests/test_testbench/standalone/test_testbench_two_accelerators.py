@@ -70,6 +70,7 @@ def lines_of(folder: Path, tool: str) -> set[str]:
     return ends
 
 
+@pytest.mark.long
 def test_two_accelerators_share_only_memories(tmp_path: Path) -> None:
     folders = [
         generated_folder(tmp_path / str(number), config, one_layer(), single_file=False)
