@@ -24,7 +24,7 @@ __all__ = ["export_module", "read_program"]
 
 
 def export_module(module: nn.Module, image: Tensor | Sequence[Tensor]) -> ExportedProgram:
-    """Program of a module, which is set to inference mode, for one image [1, C, H, W], or one for each of its inputs.
+    """Program of a module, which is set to inference mode, for images [1, C, H, W] of its inputs.
 
     Raises
     ------

@@ -200,7 +200,7 @@ class FloatNetwork:
         Parameters
         ----------
         images : float[N, C, H, W], or a sequence of such tensors
-            One for each input. Everything is computed in their type.
+            A tensor for each input. Everything is computed in their type.
         seen : callable
             Called with the tensor's name and its values, [n, C, P, Q].
         """

@@ -244,9 +244,9 @@ class Graph:
     def _check_inputs(self) -> None:
         """Refuse inputs that no layer reads."""
         read = {tensor for layer in self.layers.values() for tensor in layer.inputs}
-        for node, source in self._inputs.items():
+        for place, source in enumerate(self._inputs.values()):
             if source.name not in read:
-                rule = f"module must compute something of its input {node.name!r}"
+                rule = f"module must compute something of its input {place}"
                 raise UnsupportedModuleError(rule)
 
     def _check_sizes(self) -> None:

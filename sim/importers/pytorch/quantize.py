@@ -56,7 +56,7 @@ _FILLED = 0.25
 _OPEN = (-math.inf, math.inf)
 
 Images: TypeAlias = Tensor | Sequence[Tensor]
-"""What a module is given: of one input a tensor [N, ...], of several such a tensor for each."""
+"""Images of a module's inputs: a tensor [N, ...], or a sequence of a tensor for each input."""
 
 
 class QuantizedWeights(NamedTuple):
@@ -92,7 +92,7 @@ def quantize_module(
     module : nn.Module
         Made of the layers that :func:`sim.importers.pytorch.aten.read_program` names. It is set to inference mode.
     images : float32[N, C, H, W], [N, C, L] or [N, C], or a sequence of such tensors
-        What the module is given in training, of several inputs one for each; every activation gets
+        What the module is given in training, as a tensor for each input; every activation gets
         the range that it takes on these. The network's input is one such image.
     name : str
         Of the network.

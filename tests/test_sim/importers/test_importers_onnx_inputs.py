@@ -59,7 +59,7 @@ def ended(model: onnx.ModelProto, kind: int) -> onnx.ModelProto:
 
 
 def branch(graph: Graph, rng: np.random.Generator, source: Tensor) -> Tensor:
-    """What is computed of an input: a convolution, a clamp or nothing."""
+    """A convolution of an input, a clamp, or the input itself."""
     if rng.random() < 0.4:
         return pointwise(graph, source, int(rng.choice([1, 3, 4, 9])))
     if rng.random() < 0.3:
@@ -77,7 +77,7 @@ def pointwise(graph: Graph, source: Tensor, channels: int) -> Tensor:
 def met(
     graph: Graph, rng: np.random.Generator, a: Tensor, b: Tensor, size: tuple[int, ...]
 ) -> Tensor:
-    """Two activations become one."""
+    """The sum, product or concatenation of two activations."""
     how = str(rng.choice(["Add", "Mul", "Concat", "vector", "mask"]))
     if how == "Concat":
         scale = max(a.scale, b.scale)
@@ -89,7 +89,8 @@ def met(
     if how == "vector":
         b = b._replace(name=graph.node("MaxPool", b.name, kernel_shape=list(size)))
     operands = [a.name, b.name] if rng.random() < 0.5 else [b.name, a.name]
-    scale = 1.5 * max(a.scale, b.scale) if how == "Add" else 60 * a.scale * b.scale
+    # a step of an operand is at most a step of the product
+    scale = 1.5 * max(a.scale, b.scale) if how == "Add" else 300 * a.scale * b.scale
     made = graph.node("Add" if how == "Add" else "Mul", *operands)
     return Tensor(graph.pair(made, scale, -3), a.channels, scale)
 

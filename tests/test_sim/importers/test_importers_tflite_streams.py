@@ -270,7 +270,7 @@ def test_refuses_svdf_of_uint8() -> None:
     bias = writer.constant([1, 2], "int32", scales=[0.001])
     options = {"Rank": 1, "FusedActivationFunction": 0}
     writer.operator("SVDF", [x, *constants, bias, state], [y], **options)
-    line = "operator 0 SVDF (tensor 'y'): must be int8, not uint8"
+    line = "operator 0 SVDF (tensor 'y'): must be int8, not uint8 (of uint8 less 128)"
     assert refusal(writer.finish([x], [y])) == line
 
 
