@@ -1,5 +1,6 @@
 """ONNX models of several inputs, against onnxruntime."""
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -149,7 +150,7 @@ def test_quantized_operators_read_integer_inputs(dtype: str) -> None:
     assert len(np.unique(expected)) > 50
 
 
-def test_a_vector_and_an_image_keep_their_own_axes(tmp_path: folder.Path) -> None:
+def test_a_vector_and_an_image_keep_their_own_axes(tmp_path: Path) -> None:
     graph = Graph()
     image = graph.pair("x", 0.03, 5)
     few = graph.pair("y", 0.02, -7)

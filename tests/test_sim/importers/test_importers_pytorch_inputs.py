@@ -189,11 +189,13 @@ def test_what_is_joined_meets_what_lies_otherwise(how: str) -> None:
 
         def forward(self, x: Tensor) -> Tensor:
             both, other = torch.cat([self.a(x), self.b(x)], 1), self.c(x)
-            if how == "sum":
-                return both + other
-            if how == "vector":
-                return other * functional.adaptive_avg_pool2d(both, 1)
-            return both * other if how == "product" else other * both
+            meetings: dict[str, Callable[[], Tensor]] = {
+                "sum": lambda: both + other,
+                "vector": lambda: other * functional.adaptive_avg_pool2d(both, 1),
+                "product": lambda: both * other,
+                "first": lambda: other * both,
+            }
+            return meetings[how]()
 
     module, (x,) = Joined().eval(), drawn((3, 6, 5))
     network = quantize_module(module, x, name="net")

@@ -206,7 +206,7 @@ class Filter(ModelWriter):
         )
         given, shared = [x], changes.get("shared")
         if shared == "written":
-            given.append(self.tensor(state["shape"], name="other", scales=[0.2], zero_points=[0]))
+            given.append(self.tensor((1, 3 * filters), name="other", scales=[0.2], zero_points=[0]))
             self.operator("RELU", [given[-1]], [kept])
         if shared == "input":
             given.append(kept)
