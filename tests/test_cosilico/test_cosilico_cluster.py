@@ -191,7 +191,15 @@ def test_workers_validate_pairs_whoever_is_killed(cluster: DaskCluster, tmp_path
         cluster.worker()
 
     campaign = Campaign(
-        pairs=0, stalled=1, layers=False, imported=0, graphs=0, tables=0, points=0, max_macs=64
+        pairs=0,
+        stalled=1,
+        layers=False,
+        imported=0,
+        graphs=0,
+        tables=0,
+        states=0,
+        points=0,
+        max_macs=64,
     )
     out, journal = tmp_path / "out", tmp_path / "journal.jsonl"
     with after_a_search(replace):
