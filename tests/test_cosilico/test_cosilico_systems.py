@@ -28,7 +28,6 @@ from testbench.soc.classes import Classified
 from testbench.soc.run import SystemRun
 
 NETWORK, IMAGES, LABELS = linear_digits()
-RATES = {"baud": 2_500_000}
 
 
 @pytest.mark.rtl
@@ -85,7 +84,7 @@ def test_a_network_of_several_inputs_runs_step_by_step(tmp_path: Path) -> None:
     )  # fmt: skip
     draw = np.random.default_rng(3)
     inputs = [draw.integers(-128, 128, (5, *spec.shape), np.int8) for spec in network.inputs]
-    system = cosilico.soc(network, accelerator, out=tmp_path / "a", inputs=inputs, **RATES)
+    system = cosilico.soc(network, accelerator, out=tmp_path / "a", inputs=inputs, baud=2_500_000)
     assert system.differences == ()
     assert len(system.classes) == 5
     # Steps: the last inputs alone would give something else

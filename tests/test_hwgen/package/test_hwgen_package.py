@@ -278,7 +278,7 @@ def test_the_parts_of_a_program_are_its_image(with_states: bool) -> None:
     for name, start in starts.items():
         data = bytes(files[name])  # type: ignore[arg-type]  # those files are bytes
         memory[start : start + len(data)] = data
-    assert memory == files["program.bin"]
+    assert bytes(memory) == files["program.bin"]
 
 
 def test_names_of_tensors_spoil_neither_page_nor_table() -> None:
