@@ -12,7 +12,9 @@ from typing import Any
 
 import jinja2
 
+from hwgen.build_cache import cached_directory, content_key
 from hwgen.gateware.host.csr import INTERRUPTS
+from hwgen.kept_emissions import emit_once
 from hwgen.module_names import ModuleNames
 from hwgen.program import Program
 from hwgen.simulation_view import MEMORY
@@ -23,7 +25,6 @@ from sim.spec.files import cache_root, naming
 from sim.spec.views import View
 from sim.spec.wave_formats import WaveFormat
 from testbench.rtl.activations import probe_bytes
-from testbench.rtl.build_cache import cached_directory, content_key
 from testbench.rtl.coverage import (
     COVERAGE_FILE,
     COVERAGE_FLAGS,
@@ -31,7 +32,6 @@ from testbench.rtl.coverage import (
     POWER_UP_FILE,
     Coverage,
 )
-from testbench.rtl.emission import emit_once
 from testbench.rtl.execution import Ended, end_words, execute_side_by_side
 from testbench.rtl.job import OFFSETS, ProgramJob, read_runs, read_state, write_job
 from testbench.rtl.memory_model import MemoryModel

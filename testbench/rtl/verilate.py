@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hwgen import verilator
+from hwgen.build_cache import cached_directory, content_key
 from hwgen.gateware.primitives.single_port_ram import SINGLE_PORT_MODULE
 from hwgen.simulation_view import MEMORY
 from hwgen.subprocesses import run_program
@@ -15,7 +16,6 @@ from sim.spec.errors import MachineError
 from sim.spec.files import cache_root
 from sim.spec.views import View
 from sim.spec.wave_formats import WaveFormat
-from testbench.rtl.build_cache import cached_directory, content_key
 from testbench.rtl.wave_writers import WRITERS
 
 __all__ = [

@@ -100,7 +100,7 @@ def simulate(
         Timing constants of the prediction; those shipped if not given. Its memory latency is also
         that of the run.
     build_root : Path, optional
-        Where simulations are kept; see :mod:`testbench.rtl.build_cache`.
+        Where simulations are kept; see :mod:`hwgen.build_cache`.
     view : str
         Of the datapath; see :func:`testbench.rtl.harness.build`.
     engine : Engine

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from cosilico.fst_names import fst_signals, unpacked
+from cosilico.fst_names import FstSignal, fst_signals, unpacked
 
 __all__ = ["WaveValues", "read_fst", "read_vcd"]
 
@@ -114,8 +114,16 @@ def read_fst(path: Path) -> WaveValues:
             times += own
             for code, pairs in changes.items():
                 values[code] += pairs
-    named = {".".join((*s.scopes[1:], s.name)): values[s.code] for s in signals}
+    named = {vcd_path(signal): values[signal.code] for signal in signals}
     return WaveValues(times=times, changes=named)
+
+
+def vcd_path(signal: FstSignal) -> str:
+    """Path as VCD has it, where the elements of an array lie beside other signals and not in a scope of their own."""
+    array, bracket, _ = signal.name.partition("[")
+    own = [scope for scope in signal.scopes[1:] if scope[0] != "["]
+    scopes = own[:-1] if bracket and own[-1:] == [array] else own
+    return ".".join((*scopes, signal.name))
 
 
 def block_values(
