@@ -27,7 +27,7 @@ from sim.spec.wave_formats import WaveFormat
 from sim.timing.calibration import Calibration
 from testbench.rtl.harness import Progress
 from testbench.rtl.wave_window import WaveSelection
-from testbench.validation.simulate import require_stream, simulate
+from testbench.validation.simulate import require_stream, require_window, simulate
 from testbench.validation.simulation_result import SimulationResult
 
 __all__ = ["parse_stalls", "simulate_argument", "simulate_design"]
@@ -152,6 +152,8 @@ def simulate_argument(
     else:
         image_set = images_for(Path(network), design.network, input_file, images)
     require_memory(design.network, len(image_set.x))
+    if waves is not None:
+        require_window(mapped, engine, waves.format, waves.selection)
     results = []
     with progress_bar() as report:
         for index, stall_seed in enumerate(stalls or (None,)):

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from hwgen.program import Program
 from sim.spec.descriptor import Queue
 from sim.spec.errors import CosilicoError
 from sim.spec.network import Network
@@ -77,8 +76,17 @@ class WaveWindow:
         return f"waves_descriptors {' '.join(bounds)}"
 
 
-def window_of(selection: WaveSelection, program: Program, network: Network) -> WaveWindow:
+def window_of(
+    selection: WaveSelection, descriptors: Sequence[tuple[int, int]], network: Network
+) -> WaveWindow:
     """Return where a program's run is what a user wants to see.
+
+    Parameters
+    ----------
+    selection : WaveSelection
+    descriptors : sequence of (queue, layer)
+        Of the program, in its order.
+    network : Network
 
     Raises
     ------
@@ -88,29 +96,29 @@ def window_of(selection: WaveSelection, program: Program, network: Network) -> W
     if selection.cycles is not None:
         return WaveWindow(cycles=selection.cycles)
     if selection.descriptor is not None:
-        count = len(program.descriptors)
+        count = len(descriptors)
         if not 0 <= selection.descriptor < count:
             raise CosilicoError(
                 f"descriptor of waves must be from 0 to {count - 1}, not {selection.descriptor}"
             )
-        return _spanning(program, [selection.descriptor])
+        return _spanning(descriptors, [selection.descriptor])
     names = [layer.name for layer in network.layers]
     if selection.layer not in names:
         raise CosilicoError(
             f"layer of waves must be a layer of network {network.name!r}, not {selection.layer!r}"
         )
     index = names.index(selection.layer)
-    chosen = [number for number, (_, layer) in enumerate(program.descriptors) if layer == index]
+    chosen = [number for number, (_, layer) in enumerate(descriptors) if layer == index]
     if not chosen:
         raise CosilicoError(
             f"layer of waves must have descriptors, and {selection.layer!r} has none"
         )
-    return _spanning(program, chosen)
+    return _spanning(descriptors, chosen)
 
 
-def _spanning(program: Program, chosen: Sequence[int]) -> WaveWindow:
+def _spanning(descriptors: Sequence[tuple[int, int]], chosen: Sequence[int]) -> WaveWindow:
     """Window around descriptors, whose numbers are those in program order and ascend."""
-    queues = [queue for queue, _ in program.descriptors]
+    queues = [queue for queue, _ in descriptors]
     bounds = []
     for queue in Queue:
         own = [queues[:number].count(queue) for number in chosen if queues[number] == queue]

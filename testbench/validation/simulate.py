@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen import verilator
-from hwgen.program import Program, compile_mapped
+from hwgen.program import Program, compile_mapped, queues_and_layers
 from hwgen.stream_program import compile_stream
 from sim import golden
 from sim.model import predict_mapped, predict_stream
@@ -43,7 +43,7 @@ from testbench.validation.stream_runs import steps_of_stream
 if TYPE_CHECKING:
     from testbench.cosimulation.simulation import CocotbSimulation
 
-__all__ = ["measured_durations", "require_stream", "simulate"]
+__all__ = ["measured_durations", "require_stream", "require_window", "simulate"]
 
 
 def simulate(
@@ -134,10 +134,7 @@ def simulate(
     if mapped is None:
         mapped = map_realizable(design.accelerator, design.network, batch)
     _require_plan(mapped, design, batch)
-    if engine is not Engine.VERILATOR and (selection, wave_format) != (None, WaveFormat.VCD):
-        raise CosilicoError(
-            f"engine must be verilator for a part of the waves or another format than vcd, not {str(engine)!r}"
-        )
+    window = require_window(mapped, engine, wave_format, selection)
     program, planned, streamed = compile_mapped(mapped), None, None
     if stream:
         planned = require_stream(mapped, engine)
@@ -150,7 +147,6 @@ def simulate(
         labels = labels[: len(x)]
     behind = replace(_model(design.accelerator, memory, calibration), stall_seed=stalls)
     prediction = predict_mapped(mapped, calibration, memory=memory)
-    window = None if selection is None else window_of(selection, program, design.network)
     if behind.deterministic:
         _require_shown(window, prediction.total_cycles)
     built: CocotbSimulation | Harness
@@ -223,6 +219,28 @@ def _model(
             f"memory {memory.name!r} is fitted to traces and must be predicted, not run"
         )
     return MemoryModel(dram=dram_channel(config, memory))
+
+
+def require_window(
+    mapped: Mapped,
+    engine: Engine = Engine.VERILATOR,
+    wave_format: WaveFormat = WaveFormat.VCD,
+    selection: WaveSelection | None = None,
+) -> WaveWindow | None:
+    """Return the part of a run that waveforms show, or None if they show everything.
+
+    Raises
+    ------
+    CosilicoError
+        If there is no such part, or the engine cannot write it.
+    """
+    if engine is not Engine.VERILATOR and (selection, wave_format) != (None, WaveFormat.VCD):
+        raise CosilicoError(
+            f"engine must be verilator for a part of the waves or another format than vcd, not {str(engine)!r}"
+        )
+    if selection is None:
+        return None
+    return window_of(selection, queues_and_layers(mapped.rows), mapped.source)
 
 
 def _require_shown(window: WaveWindow | None, cycles: int) -> None:

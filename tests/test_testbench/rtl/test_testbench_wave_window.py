@@ -17,6 +17,7 @@ from sim.spec.files import temporary_folder
 from sim.spec.wave_formats import WaveFormat
 from testbench.rtl import verilate
 from testbench.rtl.wave_window import WaveSelection, WaveWindow, window_of
+from testbench.rtl.wave_writers import WRITERS
 from testbench.validation.simulate import simulate
 from testbench.validation.simulation_result import SimulationResult
 from wave_values import WaveValues, read_fst, read_vcd
@@ -144,7 +145,7 @@ def test_cycles_behind_the_end_are_refused(tmp_path: Path, stalls: int | None) -
 def test_window_spans_the_descriptors_of_a_layer() -> None:
     descriptors = program().descriptors
     for index, layer in enumerate(design().network.layers):
-        window = window_of(WaveSelection(layer=layer.name), program(), design().network)
+        window = window_of(WaveSelection(layer=layer.name), descriptors, design().network)
         for queue, (first, last) in zip(Queue, window.descriptors, strict=True):
             layers = [own for kind, own in descriptors if kind == queue]
             numbers = [number for number, own in enumerate(layers) if own == index]
@@ -153,7 +154,9 @@ def test_window_spans_the_descriptors_of_a_layer() -> None:
 
 def test_window_of_a_descriptor_is_it_alone() -> None:
     for number, (queue, _) in enumerate(program().descriptors):
-        window = window_of(WaveSelection(descriptor=number), program(), design().network)
+        window = window_of(
+            WaveSelection(descriptor=number), program().descriptors, design().network
+        )
         own = sum(kind == queue for kind, _ in program().descriptors[:number])
         expected = [(-1, -1)] * 3
         expected[queue] = (own, own)
@@ -174,7 +177,7 @@ def test_window_of_a_descriptor_is_it_alone() -> None:
 def test_absent_part_is_refused(selection: dict[str, str | int], message: str) -> None:
     last = len(program().descriptors) - 1
     with pytest.raises(CosilicoError, match=f"^{message.format(last=last)}$"):
-        window_of(WaveSelection(**selection), program(), design().network)  # type: ignore[arg-type]  # by name
+        window_of(WaveSelection(**selection), program().descriptors, design().network)  # type: ignore[arg-type]  # by name
 
 
 @pytest.mark.parametrize(
@@ -214,10 +217,8 @@ def test_cocotb_writes_whole_runs_as_vcd(
 
 @pytest.mark.rtl
 def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    writer = dataclasses.replace(
-        verilate.WRITERS[WaveFormat.FST], libraries=("libz.so.1", "libabsent.so.9")
-    )
-    monkeypatch.setitem(verilate.WRITERS, WaveFormat.FST, writer)
+    writer = dataclasses.replace(WRITERS[WaveFormat.FST], libraries=("libz.so.1", "libabsent.so.9"))
+    monkeypatch.setitem(WRITERS, WaveFormat.FST, writer)
     expected = (
         "^waves as fst must have libabsent.so.9 where the compiler looks for libraries, not nowhere; "
         "vcd needs none$"
