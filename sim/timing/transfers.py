@@ -13,16 +13,23 @@ sees the cycles themselves: LOAD_REQUEST and STORE_BEAT bring its times to those
 import numpy as np
 
 from sim.arrays.geometry import ceil_div
-from sim.arrays.kernel import in_place, kernel
+from sim.arrays.kernel import in_place, inlined, kernel
 from sim.arrays.schedule_columns import (
+    ADDRESS,
+    COLS,
     COLUMN_LANES,
+    GATHER,
+    GROUP_STRIDE,
     GROUPS,
     KIND,
     LANES,
     PARAMETER_ROWS,
     QUEUE,
+    ROW_STRIDE,
     ROWS,
     STORE,
+    STREAM_BEATS,
+    VECTOR_BEATS,
     WEIGHT_ROWS,
 )
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
@@ -260,9 +267,56 @@ def _limited_write(hw, constants, state, begin, request, beats, outstanding):
     return request, end
 
 
+@inlined
+def _plain_rows(row, hw, state, begin, lag, outstanding, reuse):
+    """Answer as :func:`_moved` on a plain memory of a descriptor that gathers nothing."""
+    earn, cost, reciprocal = hw.earn, hw.cost, state[RECIPROCAL]
+    bus = hw.bus_bytes
+    groups, rows = segments(row)
+    length = max(row[STREAM_BEATS], row[COLS] * row[VECTOR_BEATS])
+    group_stride, row_stride = row[GROUP_STRIDE], row[ROW_STRIDE]
+    whole = length <= BURST_BEATS
+    request, end, place = begin - 1, state[END], state[BURSTS]
+    credit, credit_at = state[CREDIT], state[CREDIT_AT]
+    first = row[ADDRESS]
+    for _ in range(groups):
+        address = first
+        first += group_stride
+        for _ in range(rows):
+            in_page = PAGE_BYTES - (address & (PAGE_BYTES - 1))
+            address += row_stride
+            if whole and length * bus <= in_page:  # one burst
+                request = max(request + 1, state[RECENT + place] + reuse)
+                end, credit = _pace(
+                    earn, cost, reciprocal, credit, credit_at, max(request + lag, end + 1), length
+                )
+                credit_at = end + 1
+                state[RECENT + place] = end
+                place = place + 1 if place + 1 < outstanding else 0
+                continue
+            left = length
+            page = PAGE_BYTES // bus
+            room = page - (PAGE_BYTES - in_page) // bus
+            while left > 0:
+                beats = min(left, BURST_BEATS, room)
+                request = max(request + 1, state[RECENT + place] + reuse)
+                end, credit = _pace(
+                    earn, cost, reciprocal, credit, credit_at, max(request + lag, end + 1), beats
+                )
+                credit_at = end + 1
+                state[RECENT + place] = end
+                place = place + 1 if place + 1 < outstanding else 0
+                left -= beats
+                room = room - beats if room > beats else page
+    state[BURSTS], state[END] = place, end
+    state[CREDIT], state[CREDIT_AT] = credit, credit_at
+    state[BEATS] += groups * rows * length
+    return request, end
+
+
 @in_place
 def _plain_transfer(row, hw, state, begin, lag, outstanding, reuse):
-    """Answer as :func:`_transfer` on a plain memory, where no beat but a row's last can complete several vectors."""
+    """Answer as :func:`_transfer` of a gathering LOAD on a plain memory, no beat of which but a row's last can complete several vectors."""
     earn, cost, reciprocal = hw.earn, hw.cost, state[RECIPROCAL]
     bus = hw.bus_bytes
     groups, rows = segments(row)
@@ -300,7 +354,7 @@ def _plain_transfer(row, hw, state, begin, lag, outstanding, reuse):
 
 @in_place
 def _transfer(row, hw, constants, state, begin, lag, outstanding, reuse):
-    """(cycle of the last request, cycle of the last beat); ``lag`` is from a request to its data.
+    """Answer as :func:`_moved` of what is not :func:`_plain_rows`.
 
     Or the cycle before the last vector's, where a gathering LOAD's last beat completes several.
     """
@@ -347,6 +401,14 @@ def _transfer(row, hw, constants, state, begin, lag, outstanding, reuse):
     return request, end
 
 
+@inlined
+def _moved(row, hw, constants, state, begin, lag, outstanding, reuse):
+    """(cycle of the last request, cycle of the last beat); ``lag`` is from a request to its data."""
+    if state[PLAIN] and row[GATHER] == 0:
+        return _plain_rows(row, hw, state, begin, lag, outstanding, reuse)
+    return _transfer(row, hw, constants, state, begin, lag, outstanding, reuse)
+
+
 @in_place
 def _finish(state, constants, done, outstanding, room):
     """Note a descriptor's done; return the earliest start of the next as far as places go."""
@@ -389,7 +451,7 @@ def load(row, hw, constants, state, begin):
         state[STORED] += stored_rows(row)
         room = _finish(state, constants, end + overhead, outstanding, constants[Constant.LOAD_ROOM])
         return max(begin + constants[Constant.WEIGHT_STORE_NEXT], room), end + overhead
-    request, end = _transfer(
+    request, end = _moved(
         row,
         hw,
         constants,
@@ -409,7 +471,7 @@ def store(row, hw, constants, state, begin):
     """Run one STORE descriptor; as :func:`load`, but done when the last response has come."""
     outstanding = constants[Constant.WRITE_BURSTS]
     reuse = constants[Constant.STORE_REUSE]
-    request, end = _transfer(row, hw, constants, state, begin, 0, outstanding, reuse)
+    request, end = _moved(row, hw, constants, state, begin, 0, outstanding, reuse)
     done = end + constants[MemoryColumn.WRITE_LATENCY] + constants[Constant.STORE_OVERHEAD]
     if not state[PLAIN]:
         done = state[ANSWERED] - constants[Constant.STORE_BEAT] + constants[Constant.STORE_OVERHEAD]
