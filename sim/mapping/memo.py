@@ -27,8 +27,8 @@ _LONGEST = 61
 _FIRST = KEY + _LONGEST
 """Word of the first slot."""
 
-_FACTOR = 0x1E3779B97F4A7C15
-"""An odd number whose product mixes the bits of a key's words."""
+_FACTOR, _MASK = 0x5BD1E995, (1 << 32) - 1
+"""An odd number whose products mix the bits of a key's words, and those bits: products have less than 64."""
 
 SLOTS = 1 << 19
 """Slots of a thread's memo. It forgets everything when half of them are taken, or when it is full."""
@@ -70,8 +70,8 @@ def _slot(memo, length):
     """Slot of the key of that length, or the free slot in which it would be."""
     mixed = length
     for j in range(length):
-        mixed = (mixed ^ memo[KEY + j]) * _FACTOR
-        mixed ^= mixed >> 32
+        mixed = ((mixed ^ memo[KEY + j]) & _MASK) * _FACTOR
+        mixed ^= mixed >> 24
     last = memo[_SLOTS] - 1
     slot = mixed & last
     while True:

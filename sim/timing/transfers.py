@@ -268,88 +268,69 @@ def _limited_write(hw, constants, state, begin, request, beats, outstanding):
 
 
 @inlined
+def _plain_row(hw, state, last, address, left, lag, outstanding, reuse):
+    """Move the bursts of a row on a plain memory.
+
+    ``last`` and the answer are (cycle of the latest request, of the last beat, place of the next burst, credit, its cycle).
+    """
+    earn, cost, reciprocal, bus = hw.earn, hw.cost, state[RECIPROCAL], hw.bus_bytes
+    request, end, place, credit, credit_at = last
+    in_page = PAGE_BYTES - (address & (PAGE_BYTES - 1))
+    page = room = left
+    if left * bus > in_page:
+        page = PAGE_BYTES // bus
+        room = page - (PAGE_BYTES - in_page) // bus
+    while left > 0:
+        beats = min(left, BURST_BEATS, room)
+        request = max(request + 1, state[RECENT + place] + reuse)
+        end, credit = _pace(
+            earn, cost, reciprocal, credit, credit_at, max(request + lag, end + 1), beats
+        )
+        credit_at = end + 1
+        state[RECENT + place] = end
+        place = place + 1 if place + 1 < outstanding else 0
+        left -= beats
+        room = room - beats if room > beats else page
+    return request, end, place, credit, credit_at
+
+
+@inlined
 def _plain_rows(row, hw, state, begin, lag, outstanding, reuse):
     """Answer as :func:`_moved` on a plain memory of a descriptor that gathers nothing."""
-    earn, cost, reciprocal = hw.earn, hw.cost, state[RECIPROCAL]
-    bus = hw.bus_bytes
     groups, rows = segments(row)
-    length = max(row[STREAM_BEATS], row[COLS] * row[VECTOR_BEATS])
+    beats = max(row[STREAM_BEATS], row[COLS] * row[VECTOR_BEATS])
     group_stride, row_stride = row[GROUP_STRIDE], row[ROW_STRIDE]
-    whole = length <= BURST_BEATS
-    request, end, place = begin - 1, state[END], state[BURSTS]
-    credit, credit_at = state[CREDIT], state[CREDIT_AT]
+    last = begin - 1, state[END], state[BURSTS], state[CREDIT], state[CREDIT_AT]
     first = row[ADDRESS]
     for _ in range(groups):
         address = first
-        first += group_stride
         for _ in range(rows):
-            in_page = PAGE_BYTES - (address & (PAGE_BYTES - 1))
+            last = _plain_row(hw, state, last, address, beats, lag, outstanding, reuse)
             address += row_stride
-            if whole and length * bus <= in_page:  # one burst
-                request = max(request + 1, state[RECENT + place] + reuse)
-                end, credit = _pace(
-                    earn, cost, reciprocal, credit, credit_at, max(request + lag, end + 1), length
-                )
-                credit_at = end + 1
-                state[RECENT + place] = end
-                place = place + 1 if place + 1 < outstanding else 0
-                continue
-            left = length
-            page = PAGE_BYTES // bus
-            room = page - (PAGE_BYTES - in_page) // bus
-            while left > 0:
-                beats = min(left, BURST_BEATS, room)
-                request = max(request + 1, state[RECENT + place] + reuse)
-                end, credit = _pace(
-                    earn, cost, reciprocal, credit, credit_at, max(request + lag, end + 1), beats
-                )
-                credit_at = end + 1
-                state[RECENT + place] = end
-                place = place + 1 if place + 1 < outstanding else 0
-                left -= beats
-                room = room - beats if room > beats else page
-    state[BURSTS], state[END] = place, end
-    state[CREDIT], state[CREDIT_AT] = credit, credit_at
-    state[BEATS] += groups * rows * length
-    return request, end
+        first += group_stride
+    request, state[END], state[BURSTS], state[CREDIT], state[CREDIT_AT] = last
+    state[BEATS] += groups * rows * beats
+    return request, state[END]
 
 
 @in_place
-def _plain_transfer(row, hw, state, begin, lag, outstanding, reuse):
-    """Answer as :func:`_transfer` of a gathering LOAD on a plain memory, no beat of which but a row's last can complete several vectors."""
-    earn, cost, reciprocal = hw.earn, hw.cost, state[RECIPROCAL]
-    bus = hw.bus_bytes
+def _plain_gather(row, hw, state, begin, lag, outstanding, reuse):
+    """Answer as :func:`_moved` of a gathering LOAD on a plain memory, no beat of which but a row's last can complete several vectors."""
     groups, rows = segments(row)
-    page = PAGE_BYTES // bus
-    request, end, place = begin - 1, state[END], state[BURSTS]
-    credit, credit_at = state[CREDIT], state[CREDIT_AT]
-    total, known, kept = 0, -1, 0
+    last = begin - 1, state[END], state[BURSTS], state[CREDIT], state[CREDIT_AT]
+    known, kept = -1, 0
     for g in range(groups):
         for y in range(rows):
-            address, left, offset = segment(row, hw, g, y)
+            address, beats, offset = segment(row, hw, g, y)
             if offset != known:  # rows that begin alike end alike
-                known, kept = offset, held(row, hw, -offset, left)
-            in_page = PAGE_BYTES - address % PAGE_BYTES
-            room = left
-            if left * bus > in_page:
-                room = page - (PAGE_BYTES - in_page) // bus
-            total += left
-            while left > 0:
-                beats = min(left, BURST_BEATS, room)
-                request = max(request + 1, state[RECENT + place] + reuse)
-                end, credit = _pace(
-                    earn, cost, reciprocal, credit, credit_at, max(request + lag, end + 1), beats
-                )
-                credit_at = end + 1
-                state[RECENT + place] = end
-                place = place + 1 if place + 1 < outstanding else 0
-                left -= beats
-                room = room - beats if room > beats else page
-            end += kept
-    state[BURSTS], state[END] = place, end
-    state[CREDIT], state[CREDIT_AT] = credit, credit_at
-    state[BEATS] += total
-    return request, end
+                known, kept = offset, held(row, hw, -offset, beats)
+            request, end, place, credit, credit_at = _plain_row(
+                hw, state, last, address, beats, lag, outstanding, reuse
+            )
+            last = request, end + kept, place, credit, credit_at
+            state[BEATS] += beats
+    request, state[END], state[BURSTS], state[CREDIT], state[CREDIT_AT] = last
+    return request, state[END]
 
 
 @in_place
@@ -360,7 +341,7 @@ def _transfer(row, hw, constants, state, begin, lag, outstanding, reuse):
     """
     plain, storing = state[PLAIN], row[QUEUE] == Queue.STORE
     if plain and fills_beats(row, hw):
-        return _plain_transfer(row, hw, state, begin, lag, outstanding, reuse)
+        return _plain_gather(row, hw, state, begin, lag, outstanding, reuse)
     bus = hw.bus_bytes
     page = PAGE_BYTES // bus
     groups, rows = segments(row)
