@@ -188,8 +188,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(100_000, 20, 20)
-    plan_network = getattr(sys.modules.get("sim.mapping.mapper"), "plan_network", None)
-    session.config.stash[MODEL_RAN] = bool(getattr(plan_network, "signatures", None))
+    kernel = getattr(sys.modules.get("sim.mapping.mapper"), "plan_kernel", None)
+    session.config.stash[MODEL_RAN] = bool(getattr(kernel, "signatures", None))
 
 
 def core_seconds() -> float:
