@@ -45,6 +45,7 @@ from search_pages import (
     learned_costs,
     regret,
 )
+from silicon_pages import SILICON
 from speed_pages import speed
 from trade_pages import edge_limits, edge_optima, edge_trade, edge_utilization, tiny_limits
 
@@ -497,6 +498,7 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         edge_trade,
         edge_utilization,
         speed,
+        *SILICON,
     )
 }
 """Blocks that a page can ask for: name to function of a results file's content."""
