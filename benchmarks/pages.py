@@ -47,6 +47,7 @@ from search_pages import (
     learned_costs,
     regret,
 )
+from silicon_pages import SILICON
 from speed_pages import speed
 from trade_pages import edge_limits, edge_optima, edge_trade, edge_utilization, tiny_limits
 
@@ -453,6 +454,7 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         joint_searches,
         shared_accelerators,
         shared_front,
+        *SILICON,
     )
 }
 """Blocks that a page can ask for: name to function of a results file's content."""
