@@ -11,9 +11,13 @@ def here(
     run: Callable[..., Any],
     journal: Any,
     *others: Any,
+    prepare: Callable[..., None] | None = None,
+    arguments: tuple[Any, ...] = (),
     **options: Any,
 ) -> None:
     """Run all searches in this process, in the place of a pool."""
-    for key, arguments in searches.items():
+    if prepare is not None:
+        prepare(*arguments)
+    for key, own in searches.items():
         if key not in journal.records:
-            journal.append(key, run(*arguments))
+            journal.append(key, run(*own))

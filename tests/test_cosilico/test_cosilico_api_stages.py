@@ -48,6 +48,7 @@ def test_generates_what_the_command_generates(design: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.rtl
+@pytest.mark.long
 def test_generates_an_accelerator_alone(tmp_path: Path) -> None:
     from cosilico.cli import main
 

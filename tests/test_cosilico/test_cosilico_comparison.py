@@ -73,6 +73,7 @@ def test_regret_is_measured_from_the_optimum_and_a_kill_changes_nothing(
         result = cut_and_killed(tmp_path / "cut", monkeypatch)
     else:
         monkeypatch.setattr(comparison, "run_all", here)
+        monkeypatch.setattr("cosilico.comparison_run._task", [])  # else it would stay
         result = compare(tmp_path / "cut")
     assert len((tmp_path / "cut" / "runs.jsonl").read_text().splitlines()) == 1 + 6
 

@@ -20,7 +20,7 @@ from testbench.rtl.activations import assemble_activations
 PER_GROUP = 4
 
 
-@pytest.mark.parametrize("groups", sampled([6, 12], lambda groups: groups == 6))
+@pytest.mark.parametrize("groups", sampled([8, 12], lambda groups: groups == 8))
 def test_every_output_and_activation_is_that_of_the_reference(groups: int) -> None:
     joined = aside = several = 0
     for group in range(groups):

@@ -44,6 +44,7 @@ def macros_of_the_cost(config: AcceleratorConfig) -> Counter[MacroShape]:
     return counts
 
 
+@pytest.mark.long
 def test_counts_are_those_of_the_manifest() -> None:
     # The manifest names every memory by its path; sources count them by module
     config = small_accelerator(1, 2, compute_lanes=2, weight_store_kb=16)
