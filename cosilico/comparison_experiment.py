@@ -106,9 +106,10 @@ def co_search_contenders(
     for name in settings.strategies:
         own: Any = experiment.search
         try:
-            search = budgeted(name, settings.budget)
-            if own.strategy == name:
+            if own.strategy == name and isinstance(own, PairBudgetSettings):
                 search = replace(own, budget=settings.budget)
+            else:
+                search = budgeted(name, settings.budget)
             chosen[name] = replace(experiment, search=search)
         except ValueError as error:
             raise CosilicoError(f"strategy {name}: {error}") from None
