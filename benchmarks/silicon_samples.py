@@ -85,7 +85,7 @@ def collect(target: Target, clocks_mhz: Sequence[int] | None) -> None:
 
 
 def sample_order(plan: SamplePlan, clock_mhz: float) -> Iterator[AcceleratorConfig]:
-    """Yield the accelerators of a clock, or all for 0: as drawn, spaces in turn, some to fit before each to judge."""
+    """Yield the accelerators of a clock, or all for 0: as they were drawn, some to fit before each to judge."""
     fitted, held_out = (
         [config for config in part if clock_mhz in (0, config.clock_mhz)] for part in plan
     )
