@@ -6,7 +6,7 @@ from typing import Any
 from page_tables import table_lines
 from sim.cost.area_proxy import proxy_area
 from sim.cost.logic_area import AREA_PARTS, fitted_area
-from sim.cost.silicon_fit import SiliconFits, parse
+from sim.cost.silicon_fit import parse
 from sim.spec.spaces import EDGE, TINY
 
 __all__ = ["SILICON", "silicon_errors", "silicon_modules", "silicon_parts"]
@@ -67,23 +67,25 @@ def silicon_modules(results: Results) -> str:
 
 
 def silicon_parts(results: Results) -> str:
-    """Area of both defaults by part, fitted and by the proxy."""
-    fits: SiliconFits = parse(results)
-    rows = []
+    """Area of the defaults by part, fitted and by the proxy: of spaces whose clock has a fit."""
+    fits = parse(results)
+    clocks = {fit.clock_mhz for fit in fits.fits}
     areas = {
         name: (fitted_area(space.default, fits), proxy_area(space.default))
         for name, space in (("tiny", TINY), ("edge", EDGE))
+        if space.clock_mhz in clocks
     }
+    rows = []
     for part in (*AREA_PARTS, "total"):
         row = [part.replace("_", " ")]
         for made in areas.values():
             fitted, proxy = (getattr(area, part) for area in made)
             row += [f"{fitted:.4f}", f"{proxy:.4f}", f"{fitted / proxy:.2f}×" if proxy else "–"]
         rows.append(row)
-    titles = (
+    titles = [
         "part",
         *(f"`{name}`, {what}" for name in areas for what in ("fitted, mm²", "proxy, mm²", "ratio")),
-    )
+    ]
     return "\n".join(table_lines(titles, rows, text=1))
 
 

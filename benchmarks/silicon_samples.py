@@ -1,10 +1,10 @@
-"""Samples of silicon: drawn accelerators mapped one by one, kept in a file, and the fits that they give.
+"""Samples of silicon: drawn accelerators, mapped in turn and kept in a file, and the fits that they give.
 
     python benchmarks/silicon_samples.py [--target TARGET...] [--clock-mhz M...] [--fit]
 
 Each accelerator of the plan of ``cosilico calibrate --area`` (`hwgen/synthesis/sample_accelerators.py`) is mapped as that command maps it,
 and its modules are added to `benchmarks/silicon_samples.json`. Accelerators follow in the order in which they were drawn, two to fit
-and one to judge in turn, whatever their size, so that one may stop at any time and go on later. Then, or at once with ``--fit``,
+and one to judge in turn, whatever their size, so that the work may stop at any time and go on later. Then, or at once with ``--fit``,
 `benchmarks/silicon_fits.json` is made of the file: no synthesis is needed for that. Samples of another gateware or of another
 flow are left behind.
 """
@@ -85,7 +85,7 @@ def collect(target: Target, clocks_mhz: Sequence[int] | None) -> None:
 
 
 def sample_order(plan: SamplePlan, clock_mhz: float) -> Iterator[AcceleratorConfig]:
-    """Yield the accelerators of a clock, or all for 0: as drawn, spaces in turn, some to fit before each to judge."""
+    """Yield the accelerators of a clock, or all for 0: as they were drawn, some to fit before each to judge."""
     fitted, held_out = (
         [config for config in part if clock_mhz in (0, config.clock_mhz)] for part in plan
     )

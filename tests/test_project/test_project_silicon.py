@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
 
@@ -95,7 +96,7 @@ def test_more_of_a_field_never_costs_less(space: HardwareSpace, field: str) -> N
     if space.clock_mhz not in {fit.clock_mhz for fit in fits.fits}:
         pytest.skip("no samples of the space's clock yet")
     for config in drawn(space, 60):
-        values = {**space.values, "activation_table": (0, 1)}[field]
+        values: tuple[Any, ...] = {**space.values, "activation_table": (0, 1)}[field]
         row = [replace(config, **{field: value}) for value in values]
         row = [other for other in row if not check(other)]
         if field == "register_file_kb":
