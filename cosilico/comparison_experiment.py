@@ -85,7 +85,8 @@ def budgeted(name: str, budget: int) -> PairBudgetSettings:
     kind: Any = CO_SEARCHES[name].settings
     if not issubclass(kind, PairBudgetSettings):
         raise CosilicoError(f"strategy must have a budget, which {name!r} has not")
-    return kind().spending(budget)
+    settings: PairBudgetSettings = kind().spending(budget)
+    return settings
 
 
 def co_search_contenders(

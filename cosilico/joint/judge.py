@@ -98,7 +98,7 @@ class JointJudge:
 
     def accuracy(self, network: str) -> float:
         """Accuracy of a network by its name."""
-        return self._accuracy_by_name[network]
+        return float(self._accuracy_by_name[network])
 
     def score(self, row: Evaluation) -> float:
         """Soft score of a pair, by the network's true accuracy."""

@@ -109,7 +109,7 @@ class JointTruth:
         excess = np.zeros(len(points))
         refused = np.flatnonzero(broken)
         if len(refused):
-            again = evaluate_many([configs[row] for row in refused], network, columns=_COLUMNS)
+            again = evaluate_many([configs[int(row)] for row in refused], network, columns=_COLUMNS)
             excess[refused] = again.excess
         return CostTable(
             configs=tuple(configs),

@@ -1,5 +1,7 @@
 """The memo of kernels: what it knows is what would be computed, whatever was kept before."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -23,7 +25,7 @@ from testbench.cases.random_graphs import random_graph
 
 
 @in_place
-def known_sum(memo, length):
+def known_sum(memo: Any, length: Any) -> Any:
     """Sum of a key's words, and whether it was known."""
     result = look_up(memo, length)
     if result > 0:
