@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sim.arrays.kernel import in_place
 from sim.arrays.plan_columns import Failure, LayerPlan
@@ -23,7 +24,7 @@ from testbench.cases.random_graphs import random_graph
 
 
 @in_place
-def known_sum(memo, length):
+def known_sum(memo: NDArray[np.int64], length: int) -> tuple[int, bool]:
     """Sum of a key's words, and whether it was known."""
     result = look_up(memo, length)
     if result > 0:
