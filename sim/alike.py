@@ -128,8 +128,8 @@ class Alike:
             return time_schedule(
                 layers, tensors, walked, layer_plan, tensor_plan, constants, cold=cold
             )
-        digest = hashlib.sha256(layer_plan.data)
-        digest.update(tensor_plan.data)
+        digest = hashlib.sha256(layer_plan.tobytes())
+        digest.update(tensor_plan.tobytes())
         key = (id(layers), walked, digest.digest(), cold)
         if key not in self._figures:
             self._figures[key] = time_schedule(

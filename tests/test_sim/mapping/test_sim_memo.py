@@ -1,9 +1,8 @@
 """The memo of kernels: what it knows is what would be computed, whatever was kept before."""
 
-from typing import Any
-
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from sim.arrays.kernel import in_place
 from sim.arrays.plan_columns import Failure, LayerPlan
@@ -25,7 +24,7 @@ from testbench.cases.random_graphs import random_graph
 
 
 @in_place
-def known_sum(memo: Any, length: Any) -> Any:
+def known_sum(memo: NDArray[np.int64], length: int) -> tuple[int, bool]:
     """Sum of a key's words, and whether it was known."""
     result = look_up(memo, length)
     if result > 0:
