@@ -20,10 +20,10 @@ from hwgen.gateware_hash import gateware_hash
 from hwgen.synthesis.liberty import read_liberty
 from hwgen.synthesis.module_counts import require_counts
 from hwgen.synthesis.sample_accelerators import SamplePlan, sample_plan
-from hwgen.synthesis.sample_file import SampleFile, load_samples, save_samples
 from hwgen.synthesis.samples import TargetSamples, sample_design
 from hwgen.synthesis.silicon_fitting import CellTarget
 from hwgen.synthesis.targets import FpgaFamily, FpgaFlow, StandardCellFlow, Target, target_liberty
+from silicon_sample_file import SampleFile, load_samples, save_samples
 from sim.cost import silicon_fit
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import SPACE_NAMES

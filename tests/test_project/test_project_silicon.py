@@ -12,8 +12,8 @@ from hwgen.gateware_hash import gateware_hash
 from hwgen.synthesis.liberty import default_liberty, read_liberty
 from hwgen.synthesis.module_counts import require_counts
 from hwgen.synthesis.sample_accelerators import sample_plan
-from hwgen.synthesis.sample_file import SampleFile, load_samples
 from hwgen.synthesis.targets import FpgaFamily, FpgaFlow, StandardCellFlow
+from silicon_sample_file import SampleFile, load_samples
 from silicon_samples import FITS, SAMPLES, sample_order
 from sim.cost import silicon_fit
 from sim.cost.logic_area import fitted_area

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from hwgen.synthesis.sample_accelerators import sample_plan
-from hwgen.synthesis.sample_file import SampleFile, load_samples, save_samples
 from hwgen.synthesis.samples import DesignSample, ModuleSample, TargetSamples
 from hwgen.synthesis.silicon_fitting import fit_samples
 from silicon_fits import GATEWARE, made_up_fit, sampled
+from silicon_sample_file import SampleFile, load_samples, save_samples
 from sim.cost.silicon_fit import AREA, FIGURES
 from sim.spec.errors import DesignFileError
 from sim.spec.spaces import TINY
