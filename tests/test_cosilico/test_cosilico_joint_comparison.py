@@ -149,7 +149,7 @@ def test_a_folder_that_is_not_whole_is_refused(folder: Path, tmp_path: Path) -> 
     networks.write_text("".join(text.splitlines(keepends=True)[:-1]))
     with pytest.raises(DesignFileError, match=r" must have every pair of its networks and accel"):
         read_truth(copy)
-    networks.write_text(text.replace("0.", "x.", 1))
+    networks.write_text(text.replace("0.", "x."))
     with pytest.raises(DesignFileError, match=r": line 2 must be a network with its quantization"):
         read_truth(copy)
     summary = json.loads((copy / "joint.json").read_text())
