@@ -181,7 +181,7 @@ def test_refuses_what_is_no_function_of_a_value() -> None:
         return x * torch.sigmoid(functional.max_pool2d(x, (5, 1)))
 
     product = (
-        "product of tensors must be of one shape, or with one value for each channel, not "
+        "product of tensors must be of one shape, or with one value for each channel or pixel, not "
         + re.escape("[(4, 5, 4), (4, 1, 4)]")
     )
     refused(Written(gated), where.format(r"mul\.Tensor") + product)
