@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install format lint test check docs demo soc bitstream validate lowest calibrate supported pages bench coverage mutants clean
+.PHONY: help install format lint test check docs demo soc bitstream validate lowest calibrate supported pages bench evidence coverage mutants clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
@@ -92,6 +92,23 @@ pages: $(STAMP) ## write the pages' tables from the results files in benchmarks/
 bench: $(STAMP) ## speed of the model and of the RTL simulation
 	$(BIN)/python benchmarks/model_speed.py
 	$(BIN)/python benchmarks/rtl_speed.py
+
+# Address of a Dask scheduler, in the place of JOBS processes.
+SCHEDULER ?=
+EVIDENCE := build/evidence
+AT := --jobs $(JOBS) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
+
+evidence: $(STAMP) ## the joint truth, searches judged by it, claims of papers (hours; goes on where it was ended)
+	$(PIP) --editable ".[nas-bench]"
+	$(BIN)/cosilico joint nas_bench_201 --space examples/joint_space.toml --out $(EVIDENCE)/joint --resume $(AT)
+	$(BIN)/cosilico compare $(EVIDENCE)/joint --seeds 10 --budget 1000 --out $(EVIDENCE)/compared --resume $(AT)
+	cp $(EVIDENCE)/compared/comparison.json benchmarks/compared_joint.json
+	$(BIN)/python benchmarks/claims_rhnas.py $(AT)
+	$(BIN)/python benchmarks/claims_nahas.py $(AT)
+	$(BIN)/python benchmarks/claims_dna.py $(AT)
+	$(BIN)/python benchmarks/claims_jiang.py $(AT)
+	$(BIN)/python benchmarks/one_for_many.py $(AT)
+	$(BIN)/python benchmarks/pages.py
 
 coverage: $(STAMP) ## lines and toggles of the emitted Verilog that a sample of the validation reaches (minutes)
 	$(BIN)/python benchmarks/rtl_coverage.py

@@ -18,6 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
+from claim_pages import claims, joint_searches, shared_accelerators, shared_front
 from clock_pages import bitstream, clock_reach, module_paths, routed_modules
 from cosilico.console import Column, fitted_table
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows
@@ -33,6 +34,7 @@ from cost_pages import (
     other_macros,
     proxy_memories,
 )
+from dram_pages import dram_judge, dram_parameters, drams
 from import_pages import model_collections
 from page_tables import table_lines
 from scaling_pages import campaign, cluster_overhead
@@ -45,6 +47,7 @@ from search_pages import (
     learned_costs,
     regret,
 )
+from silicon_pages import SILICON
 from speed_pages import speed
 from trade_pages import edge_limits, edge_optima, edge_trade, edge_utilization, tiny_limits
 
@@ -349,56 +352,6 @@ def mapper_distance(results: Results) -> str:
     return "\n".join(table_lines(["kind", "layers", "mean distance", "worst"], rows, text=1))
 
 
-def drams(results: Results) -> str:
-    """Errors of every DRAM's calibration on what took no part in it."""
-    titles = ["memory", "layers", "mean error", "worst error", "rank correlation"]
-    titles += ["networks", "mean error", "worst error"]
-    rows = [
-        [
-            f"`{name}`",
-            f"{dram['layers']:,}",
-            *(f"{100 * dram[figure]:.3f} %" for figure in ("mean", "worst")),
-            f"{dram['spearman']:.3f}",
-            f"{dram['networks']:,}",
-            *(f"{100 * dram[figure]:.3f} %" for figure in ("network_mean", "network_worst")),
-        ]
-        for name, dram in results["drams"].items()
-    ]
-    return "\n".join(table_lines(titles, rows, text=1))
-
-
-def dram_parameters(results: Results) -> str:
-    """Fitted parameters of every DRAM whose controller serves in order."""
-    shown = {name: dram for name, dram in results["drams"].items() if "/" not in name}
-    names = next(iter(shown.values()))["parameters"]
-    rows = [
-        [f"`{name}`", *(f"{dram['parameters'][name]:,}" for dram in shown.values())]
-        for name in names
-    ]
-    titles = ["parameter", *(f"`{name}`" for name in shown)]
-    return "\n".join(table_lines(titles, rows, text=1))
-
-
-def dram_judge(results: Results) -> str:
-    """Latencies of reads in our DRAM and in DRAMsim3."""
-    titles = ["memory", "requests", "reads", "mean latency, clocks", "in DRAMsim3"]
-    titles += ["median", "in DRAMsim3", "equal"]
-    rows = [
-        [
-            row["memory"],
-            row["kind"],
-            f"{row['reads']:,}",
-            f"{row['mean_ours']:.1f}",
-            f"{row['mean_dramsim3']:.1f}",
-            f"{row['median_ours']:g}",
-            f"{row['median_dramsim3']:g}",
-            f"{100 * row['equal']:.0f} %",
-        ]
-        for row in results["rows"]
-    ]
-    return "\n".join(table_lines(titles, rows, text=2))
-
-
 def engines(results: Results) -> str:
     """Runs in both engines by kind of design, view and memory, and what differs."""
     counts: dict[tuple[str, str, str], list[int]] = {}
@@ -497,6 +450,11 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         edge_trade,
         edge_utilization,
         speed,
+        claims,
+        joint_searches,
+        shared_accelerators,
+        shared_front,
+        *SILICON,
     )
 }
 """Blocks that a page can ask for: name to function of a results file's content."""

@@ -18,7 +18,7 @@ from typing import Any
 
 from model_speed import FIRST_RUN
 from sim.spec.files import write_atomic
-from speed_cases import CASES
+from speed_cases import CASES, JOINT, has_joint
 
 ROOT = Path(__file__).parent.parent
 SCRIPT = Path(__file__).with_name("speed_cases.py")
@@ -37,6 +37,7 @@ class Tree:
     """
 
     def __init__(self, root: Path, cache: Path) -> None:
+        self.root = root
         self._environment = os.environ | {"PYTHONPATH": str(root), "COSILICO_CACHE": str(cache)}
         self._timed: subprocess.Popen[str] | None = None
 
@@ -138,6 +139,8 @@ def timed(trees: tuple[Tree, Tree], rounds: int) -> list[dict[str, Any]]:
         for tree in trees:
             tree.start()
         for case in CASES:
+            if case == JOINT and not all(has_joint(tree.root) for tree in trees):
+                continue
             answers = [[tree.measure(case) for tree in trees] for _ in range(rounds)]
             seconds = [min(answer[side][0] for answer in answers) for side in range(2)]
             digests = {digest for answer in answers for _, digest in answer}

@@ -6,14 +6,17 @@ for every part of so large a share of the compared points.
 """
 
 import hashlib
+import importlib
 import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from sim.cost import costs
 from sim.cost.costs import evaluate_many
 from sim.model import predict_mapped, predict_stream
 from sim.networks.named import named_network
@@ -38,6 +41,12 @@ TIMED = 60
 
 STRETCH = 1_000
 """Neighbours in the order of an enumeration: the memories and buses of a grid of PEs and lanes."""
+
+JOINT_SPACE = Path(__file__).parents[1] / "examples" / "joint_space.toml"
+JOINT_GRIDS = 54
+"""Grids of PEs, SIMD units and lanes of that space."""
+JOINT_NETWORKS = 8
+"""Networks of the timed part of a joint space: as many as a part of ``cosilico joint`` has, about."""
 
 SEED = 17
 CHUNK = 500
@@ -195,6 +204,30 @@ def _stretch() -> Work:
     return STRETCH, lambda: _figures(configs, network)
 
 
+def _joint() -> Work:
+    """Networks of NAS-Bench-201 on the accelerators of two grids of PEs and lanes each; of trees that have them."""
+    cells = importlib.import_module("sim.networks.cell_graphs")
+    bench = importlib.import_module("sim.networks.nas_bench_201")
+    shapes = importlib.import_module("sim.networks.shapes")
+    space = importlib.import_module("cosilico.accelerators").named_space(str(JOINT_SPACE))
+    random = np.random.default_rng(SEED)
+    graphs = list(cells.graphs(sorted(cells.all_cells(), key=bench.cell_name)))
+    networks = [
+        shapes.shape_network(f"network{number}", bench.nas_bench_201(graphs[number]))
+        for number in random.choice(len(graphs), JOINT_NETWORKS, replace=False)
+    ]
+    own = len(space) // JOINT_GRIDS  # memories, bandwidths and stores change first
+    configs = [
+        space.at(int(grid) * own + place)
+        for grid in random.choice(JOINT_GRIDS, 2, replace=False)
+        for place in range(own)
+    ]
+    columns = "cycles", "energy"
+    return len(networks) * len(configs), lambda: [
+        _figures(configs, network, columns=columns) for network in networks
+    ]
+
+
 def _large() -> Work:
     """A stem of three layers on a large image, which runs tile by tile."""
     random = np.random.default_rng(SEED)
@@ -212,25 +245,48 @@ def _several() -> Work:
     return len(configs), lambda: _figures(configs, network, images=4)
 
 
+JOINT = "NAS-Bench-201 on a joint space, cycles and energy"
+"""Case that a tree has only with the networks of the benchmark."""
+
 CASES: dict[str, Callable[[], Work]] = {
     "random points of edge, MobileNetV2, warm cycles": _warm,
     "the same, all columns": _all_columns,
     "the same, a call for each point": _separate,
     "neighbours of edge, MobileNetV2, all columns": _stretch,
+    JOINT: _joint,
     "a stem on 1,024 x 1,024 pixels, all columns": _large,
     "ResNet-8, 4 images per program, all columns": _several,
 }
 """Timed cases by name."""
 
 
+def has_joint(root: Path) -> bool:
+    """Whether a checkout has the networks of the joint space."""
+    return (root / "sim" / "networks" / "nas_bench_201.py").is_file()
+
+
+def forget() -> None:
+    """Begin without what earlier evaluations left, in trees that keep any."""
+    for name in ("_row", "_rules"):
+        if kept := getattr(costs, name, None):
+            kept.cache_clear()
+    try:
+        memo = importlib.import_module("sim.mapping.memo")
+    except ImportError:
+        return
+    memo.forget()
+
+
 def answer() -> None:
-    """Answer the names of timed cases until the input ends."""
-    ready = {name: prepare() for name, prepare in CASES.items()}
+    """Answer the names of timed cases until the input ends, each from nothing known."""
+    root = Path(costs.__file__).parents[2]
+    ready = {name: prepare() for name, prepare in CASES.items() if name != JOINT or has_joint(root)}
     for _, work in ready.values():
         work()  # kernels are compiled
     print("ready", flush=True)
     for line in sys.stdin:
         count, work = ready[line.strip()]
+        forget()
         started = time.process_time()
         figures = work()
         seconds = time.process_time() - started

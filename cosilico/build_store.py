@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cosilico.console import Column, fitted_table, output_console
+from hwgen.build_cache import remove_unfinished
 from sim.spec.errors import CosilicoError
 from sim.spec.files import cache_root, remove_stale
-from testbench.rtl.build_cache import remove_unfinished
 
 __all__ = ["KINDS", "Entry", "entries", "print_store", "prune"]
 

@@ -31,7 +31,12 @@ from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from testbench.validation.journal import Journal
 
-__all__ = ["CoSearchComparisonSettings", "co_search_contenders", "compare_co_searches"]
+__all__ = [
+    "CoSearchComparisonSettings",
+    "budgeted",
+    "co_search_contenders",
+    "compare_co_searches",
+]
 
 SEARCHES = "searches"
 """Folder of a folder for each search."""
@@ -65,6 +70,25 @@ class CoSearchComparisonSettings:
         }
 
 
+def budgeted(name: str, budget: int) -> PairBudgetSettings:
+    """Settings of a strategy with a budget, its defaults for all that the budget does not decide.
+
+    Raises
+    ------
+    CosilicoError
+        If there is no strategy of a name, or it has no budget.
+    ValueError
+        If it cannot search within this budget.
+    """
+    if name not in CO_SEARCHES:
+        raise CosilicoError(f"strategy must be one of {', '.join(CO_SEARCHES)}, not {name!r}")
+    kind: Any = CO_SEARCHES[name].settings
+    if not issubclass(kind, PairBudgetSettings):
+        raise CosilicoError(f"strategy must have a budget, which {name!r} has not")
+    settings: PairBudgetSettings = kind().spending(budget)
+    return settings
+
+
 def co_search_contenders(
     experiment: Experiment, settings: CoSearchComparisonSettings
 ) -> dict[str, Experiment]:
@@ -81,17 +105,12 @@ def co_search_contenders(
     """
     chosen = {}
     for name in settings.strategies:
-        if name not in CO_SEARCHES:
-            raise CosilicoError(f"strategy must be one of {', '.join(CO_SEARCHES)}, not {name!r}")
-        kind: Any = CO_SEARCHES[name].settings
-        if not issubclass(kind, PairBudgetSettings):
-            raise CosilicoError(f"strategy must have a budget, which {name!r} has not")
         own: Any = experiment.search
         try:
-            if own.strategy == name:
+            if own.strategy == name and isinstance(own, PairBudgetSettings):
                 search = replace(own, budget=settings.budget)
             else:
-                search = kind().spending(settings.budget)
+                search = budgeted(name, settings.budget)
             chosen[name] = replace(experiment, search=search)
         except ValueError as error:
             raise CosilicoError(f"strategy {name}: {error}") from None

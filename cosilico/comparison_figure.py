@@ -36,8 +36,18 @@ def curves(comparison: Comparison) -> str:
 
 
 def co_search_curves(comparison: CoSearchComparison) -> str:
-    """Draw the best soft score of every strategy, by validation accuracy, as :func:`curves` does; SVG."""
+    """Draw the best soft score of every strategy, by validation accuracy, as :func:`curves` does; SVG.
+
+    Where the best of all pairs is known, the regret from it.
+    """
     spent = _spent(comparison.budget)
+    if comparison.joint is not None:
+        percent = {}
+        for strategy in comparison.strategies:
+            regrets = np.array([comparison.regrets(strategy, int(n)) for n in spent])
+            percent[strategy] = np.maximum(100 * regrets, _FLOOR_PERCENT)
+        title = f"{comparison.experiment}, {comparison.space}, {comparison.metric}"
+        return _drawn(spent, percent, yscale="log", ylabel="joint regret, %", title=title)
     scores = {
         strategy: np.array([comparison.scores(strategy, int(n)) for n in spent])
         for strategy in comparison.strategies

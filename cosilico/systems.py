@@ -1,5 +1,6 @@
 """A design in a system on a chip: written, simulated, and its classes compared with the reference."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,12 +20,18 @@ from hwgen.soc.bitstream import BOARD_PROGRAMS, Implementation, implement
 from hwgen.soc.boards import BOARDS, Board
 from hwgen.soc.compiler import riscv_compiler
 from hwgen.soc.files import SystemFiles, write_system
+from hwgen.soc.serial import FRAME_BITS
 from hwgen.soc.system_map import SystemConfig, check_rates
 from hwgen.synthesis.nextpnr import fpga_command
+from sim.model import predict_mapped
+from sim.plan import Mapped
 from sim.realizability import map_realizable
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design, load
 from sim.spec.errors import CosilicoError, MachineError
 from sim.spec.files import cache_root, write_atomic
+from sim.spec.network import TensorSpec
+from sim.timing import calibration as calibrations
 from testbench.soc.classes import Classified, compare_classes, read_classes
 from testbench.soc.run import SystemRun, run_system
 
@@ -41,10 +48,16 @@ SERIAL_FILE = "serial.txt"
 """Text that the serial line carried."""
 
 _SETTING_UP_CYCLES = 2_000_000
-_CYCLES_PER_BYTE = 100
-"""Generous bounds of what firmware takes: copying a program, and moving or printing a byte."""
-
+_CYCLES_PER_BYTE = 500
 _CYCLES_PER_IMAGE = 1_000_000
+"""Generous bounds of what firmware takes: to begin, to copy, move or print a byte, and between images."""
+
+_SLOWDOWN = 50
+"""A generous bound of how much longer a run takes in a memory that the processor shares than is predicted."""
+
+_LINE_BYTES = 64
+_VALUE_BYTES = len(" -128")
+"""Most bytes of an image's line before its values, and of a value."""
 
 CLOCK_HZ = 25_000_000
 """Clock of a system for no board."""
@@ -220,8 +233,10 @@ def make_system(
     """
     contents = Contents(command="soc", identity={"network": design.network.name}, files=())
     with stage_folder(out, contents, inputs=inputs, force=force) as staging:
-        files = _write(staging, design, images, clock_hz=clock_hz, baud=baud)
-        run = run_system(files, cache=cache_root(), cycles=_patience(files, images))
+        mapped = map_realizable(design.accelerator, design.network, 1)
+        files = _write(staging, mapped, images, clock_hz=clock_hz, baud=baud)
+        patience = _patience(files, mapped, len(images.x))
+        run = run_system(files, cache=cache_root(), cycles=patience)
         write_atomic(staging / SERIAL_FILE, run.text)
         classified = _classified(run, files)
         differences = tuple(compare_classes(classified, design.network, images.x))
@@ -273,15 +288,14 @@ def _implementation_lines(implementation: Implementation) -> Iterator[str]:
 
 
 def _write(
-    folder: Path, design: Design, images: ImageSet, *, clock_hz: int, baud: int
+    folder: Path, mapped: Mapped, images: ImageSet, *, clock_hz: int, baud: int
 ) -> SystemFiles:
     """Write the system into a folder."""
-    compiler = riscv_compiler()
-    mapped = map_realizable(design.accelerator, design.network, 1)
+    compiler = riscv_compiler()  # before all that takes longer
     return write_system(
         folder,
-        design.accelerator,
-        verilog_files.generate(design.accelerator, version=__version__),
+        mapped.config,
+        verilog_files.generate(mapped.config, version=__version__),
         program_of(mapped),
         images.x,
         compiler=compiler,
@@ -290,14 +304,27 @@ def _write(
     )
 
 
-def _patience(files: SystemFiles, images: ImageSet) -> int:
+def _patience(files: SystemFiles, mapped: Mapped, images: int) -> int:
     """Cycles after which a system that has not stopped will not."""
-    moved = files.firmware_bytes + images.x.size
-    return (
-        _SETTING_UP_CYCLES
-        + _CYCLES_PER_BYTE * moved
-        + (_CYCLES_PER_IMAGE + 1000 * files.config.bit_cycles) * len(images.x)
+    network = mapped.source
+    results = [network.tensors[name] for name in network.outputs]
+    moved = sum(_bytes(tensor, mapped.config) for tensor in (*network.inputs, *results))
+    printed = _LINE_BYTES + _VALUE_BYTES * sum(math.prod(tensor.shape) for tensor in results)
+    predicted = predict_mapped(mapped, calibrations.default(), cold=True).total_cycles
+    per_image = (
+        _CYCLES_PER_IMAGE
+        + _CYCLES_PER_BYTE * (moved + printed)
+        + FRAME_BITS * files.config.bit_cycles * printed
+        + _SLOWDOWN * predicted
     )
+    return _SETTING_UP_CYCLES + _CYCLES_PER_BYTE * files.firmware_bytes + per_image * images
+
+
+def _bytes(tensor: TensorSpec, config: AcceleratorConfig) -> int:
+    """Most bytes that a tensor takes in memory, gaps of concatenations aside."""
+    groups = -(-tensor.channels // config.vector_bytes)
+    pixel_bytes = max(config.vector_bytes, config.bus_bytes)
+    return tensor.height * tensor.width * groups * pixel_bytes
 
 
 def _classified(run: SystemRun, files: SystemFiles) -> list[Classified]:

@@ -74,7 +74,7 @@ def validate_pairs(
     behind every other memory as well, with ``drawn`` behind as many random deterministic memories.
     """
     space = named_space(space_name)
-    if kind in ("imported", "tables"):
+    if kind in ("imported", "tables", "states"):
         require_oracle()
     current_calibration()
     outcomes = []
@@ -138,7 +138,7 @@ def validate_everything(
         check_file(out / name, "--out")
         if (out / name).exists() and not force:
             raise CosilicoError(f"{out / name} must be absent, or --force must be given")
-    if campaign.imported or campaign.tables:
+    if campaign.imported or campaign.tables or campaign.states:
         require_oracle()
     calibration = current_calibration()
     header = campaign.header(

@@ -209,7 +209,7 @@ def _introduction(summary: Mapping[str, Any]) -> list[str]:
 
 def _other_counts(campaign: Mapping[str, Any]) -> str:
     """Counts of a campaign that are not those of the command, so that a part is not taken for the whole."""
-    names = ("pairs", "stalled", "layers", "imported", "graphs", "tables", "points")
+    names = ("pairs", "stalled", "layers", "imported", "graphs", "tables", "states", "points")
     counts = {
         name: campaign.get(name, 0) for name in names
     }  # some parts are younger than some results

@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from cosilico.fst_names import fst_signals
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
+from sim.spec.wave_formats import WaveFormat
 
 __all__ = ["GTKWAVE_SUFFIX", "SURFER_SUFFIX", "WaveSignal", "check_views", "ports", "write_views"]
 
@@ -51,13 +53,35 @@ class WaveSignal:
 
 
 def ports(waves: Path) -> list[WaveSignal]:
-    """Return the ports of the accelerator in a waveform file (VCD): the signals of the outermost scope with a ``clk``.
+    """Return the ports of the accelerator in a waveform file: the signals of the outermost scope with a ``clk``.
 
     Raises
     ------
     CosilicoError
         If there is no such scope.
     """
+    fst = waves.suffix == f".{WaveFormat.FST}"
+    known = _fst_scopes(waves) if fst else _vcd_scopes(waves)
+    with_clock = [
+        scope for scope, signals in known.items() if any(s.name == "clk" for s in signals)
+    ]
+    if not with_clock:
+        raise CosilicoError(f"waveforms {str(waves)!r} must have a scope with the port clk")
+    return known[min(with_clock, key=len)]
+
+
+def _fst_scopes(waves: Path) -> dict[tuple[str, ...], list[WaveSignal]]:
+    """Signals of every scope of an FST file."""
+    known: dict[tuple[str, ...], list[WaveSignal]] = {}
+    for signal in fst_signals(waves):
+        path = ".".join((*signal.scopes, signal.name))
+        port = WaveSignal(path=path, name=signal.name, bits=signal.bits)
+        known.setdefault(signal.scopes, []).append(port)
+    return known
+
+
+def _vcd_scopes(waves: Path) -> dict[tuple[str, ...], list[WaveSignal]]:
+    """Signals of every scope of a VCD file."""
     with waves.open(encoding="utf-8", errors="replace") as file:
         scopes: list[str] = []
         known: dict[tuple[str, ...], list[WaveSignal]] = {}
@@ -77,12 +101,7 @@ def ports(waves: Path) -> list[WaveSignal]:
                 known.setdefault(tuple(scopes), []).append(signal)
             elif words[0] == "$enddefinitions" or read > _HEADER_LIMIT:
                 break
-    with_clock = [
-        scope for scope, signals in known.items() if any(s.name == "clk" for s in signals)
-    ]
-    if not with_clock:
-        raise CosilicoError(f"waveforms {str(waves)!r} must have a scope with the port clk")
-    return known[min(with_clock, key=len)]
+    return known
 
 
 def write_views(waves: Path) -> tuple[Path, Path]:

@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from hwgen.emit import Emission, VerilogOptions, emit_modules
+from hwgen.emit import Emission, VerilogOptions
 from hwgen.file_names import FILE_LIST, MANIFEST_FILE, SINGLE_FILE
-from hwgen.garbage import without_collection
 from hwgen.gateware_hash import gateware_hash
+from hwgen.kept_emissions import kept_emission
 from hwgen.memory_modules import MEMORY_PRIMITIVES
 from hwgen.ports import top_ports
 from sim.spec.accelerator import AcceleratorConfig
@@ -79,8 +79,7 @@ def generate(
     NotRealizableError
         If it cannot be built.
     """
-    with without_collection():
-        emission = emit_modules(config, options=options)
+    emission = kept_emission(config, options)
     head = _head(config, version)
     shared = f"// Cosilico {version}\n//\n{_comment(OWNERSHIP)}\n"
     if single_file:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from search.supernet import sample_gates
 
-__all__ = ["ChoiceLogits"]
+__all__ = ["ChoiceLogits", "sampled"]
 
 _BETAS = (0.5, 0.999)
 
@@ -77,3 +77,17 @@ class ChoiceLogits:
             for name, logit in self.tensors.items():
                 logit.copy_(state["logits"][name])
         self._optimizer.load_state_dict(state["optimizer"])
+
+
+def sampled(gates: Mapping[str, Tensor]) -> tuple[dict[str, int], Tensor]:
+    """Choices of straight-through gates, and the product through which a cost teaches them.
+
+    Returns
+    -------
+    choices : dict of name to int
+    factor : Tensor
+        Π over the names of (1 - p) detached + p, where p is the soft value of the choice: it is 1, and
+        its gradient is that of the soft values.
+    """
+    choices = {name: int(gate.argmax()) for name, gate in gates.items()}
+    return choices, torch.stack([gates[name][index] for name, index in choices.items()]).prod()

@@ -37,7 +37,8 @@ class Finalist:
 
     def __init__(self, problem: CoSearchProblem, architecture: Architecture, child: Child) -> None:
         self._problem, self._architecture, self._child = problem, architecture, child
-        self._split = problem.task.all_but_test
+        _, self._task = problem.trained
+        self._split = self._task.all_but_test
         self._training = ChildTraining(
             child,
             self._split,
@@ -59,7 +60,7 @@ class Finalist:
         NotRealizableError
             If no evaluated accelerator is feasible for the quantized network.
         """
-        task, child = self._problem.task, self._child
+        task, child = self._task, self._child
         network = export(
             child, self._split.images, name=self._problem.name, input_scale=task.input_scale
         )

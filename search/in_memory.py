@@ -1,21 +1,27 @@
-"""Searches of the accelerator that leave no files, for comparing many of them."""
+"""Searches that leave no files, for comparing many of them."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from search.determinism import deterministic_torch
 from search.evaluator import BoundModel, CostModel, Evaluation, Evaluator
+from search.experiment import TrainSettings
+from search.networks.known import KnownNetworks
 from search.stages import run_stages
-from search.strategies import HARDWARE_SEARCHES
+from search.strategies import CO_SEARCHES, HARDWARE_SEARCHES
 from search.strategies.budget_settings import BudgetSettings
 from search.strategies.polished import Polished
-from search.strategies.protocol import HardwareProblem, Strategy
-from search.strategies.settings import StrategySettings
+from search.strategies.protocol import CoSearchProblem, HardwareProblem, Strategy
+from search.strategies.settings import CoSearchSettings, StrategySettings
 from sim.cost.bounds import lower_bounds
 from sim.cost.objective import Objective
+from sim.spec.errors import NotRealizableError
 from sim.spec.network import Network
 from sim.spec.spaces import HardwareSpace
 
-__all__ = ["make_search", "search_in_memory"]
+__all__ = ["CoSearched", "co_search_in_memory", "make_search", "search_in_memory"]
 
 
 def make_search(problem: HardwareProblem, settings: StrategySettings) -> Strategy:
@@ -64,3 +70,76 @@ def search_in_memory(
     with deterministic_torch():
         run_stages(make_search(problem, settings), evaluator, settings)
     return evaluator.records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoSearched:
+    """A co-search of networks whose accuracies are known.
+
+    Parameters
+    ----------
+    history : sequence of Evaluation
+        In order.
+    trainings : mapping of str to int
+        Networks whose accuracy was asked for, by key, with the evaluations that had been spent before.
+    architecture : member or None
+        Network that was chosen; None where no pair was feasible.
+    best : Evaluation or None
+        It on the best of its accelerators.
+    """
+
+    history: Sequence[Evaluation]
+    trainings: Mapping[str, int]
+    architecture: Any
+    best: Evaluation | None
+
+
+def co_search_in_memory(
+    networks: KnownNetworks,
+    hardware: HardwareSpace,
+    objective: Objective,
+    settings: CoSearchSettings,
+    costs: CostModel,
+    *,
+    seed: int,
+    steps: int,
+) -> CoSearched:
+    """Run a co-search on networks whose accuracies are known, up to the training that it would end with.
+
+    Parameters
+    ----------
+    networks : KnownNetworks
+    hardware : HardwareSpace
+    objective : Objective
+    settings : CoSearchSettings
+        Of a strategy in :data:`search.strategies.CO_SEARCHES`; its limits hold for evaluations and for trainings.
+    costs : CostModel
+    seed : int
+    steps : int
+        Steps of an epoch (:class:`search.known_training.KnownTraining`).
+    """
+    evaluator = Evaluator(costs)
+    problem = CoSearchProblem(
+        hardware=hardware,
+        objective=objective,
+        evaluator=evaluator,
+        seed=seed,
+        name="search",
+        task=None,
+        networks=networks,
+        train=TrainSettings(),
+        known_steps=steps,
+    )
+    architecture, best = None, None
+    with deterministic_torch():
+        strategy: Any = CO_SEARCHES[settings.strategy].make(problem, settings)
+        run_stages(strategy, evaluator, settings)
+        history = tuple(evaluator.records)
+        with contextlib.suppress(NotRealizableError):
+            architecture, best = strategy.chosen()
+    return CoSearched(
+        history=history,
+        trainings=dict(strategy.known_training.spent),
+        architecture=architecture,
+        best=best,
+    )

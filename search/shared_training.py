@@ -1,6 +1,6 @@
 """Training of shared weights: a supernet, a drawn member in each step."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -55,6 +55,11 @@ class SharedTraining:
         )
         self.trained_images = 0
 
+    @property
+    def steps(self) -> int:
+        """Batches of an epoch."""
+        return len(self._task.train) // self._batch
+
     def batches(self) -> Iterator[Tensor]:
         """Batches of an epoch, int64[batch] each, in random order, without a last partial batch."""
         order = torch.randperm(len(self._task.train), generator=self._generator)
@@ -81,6 +86,24 @@ class SharedTraining:
             lambda images: self.supernet.forward_architecture(images, architecture), split.images
         )
         return accuracy(logits, split.labels)
+
+    def validation_batch(self, count: int) -> Tensor:
+        """Places of validation images that are drawn, each at most once: int64[count]."""
+        drawn = torch.randperm(len(self._task.validation), generator=self._generator)
+        return drawn[:count]
+
+    def loss(self, part: Tensor, gates: Mapping[str, Tensor]) -> Tensor:
+        """Cross entropy of validation images, whose gradient teaches what the gates choose."""
+        split = self._task.validation
+        logits: Tensor = self.supernet(split.images[part], gates)
+        return cross_entropy(logits, split.labels[part])
+
+    def part_accuracy(self, part: Tensor, architecture: Any) -> float:
+        """Accuracy of a member on validation images, with the shared weights."""
+        split = self._task.validation
+        with torch.no_grad():
+            logits = self.supernet.forward_architecture(split.images[part], architecture)
+        return accuracy(logits, split.labels[part])
 
     def state_dict(self) -> dict[str, Any]:
         """All that decides how the training goes on, but the generator."""

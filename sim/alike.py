@@ -1,7 +1,7 @@
 """Accelerators that are alike to the mapper or to the cycle model: each is asked once for all of them.
 
-What makes them alike is read from a plan: a larger weight store changes nothing once all weights fit, and
-larger register files nothing once no weights are split. The cycle model sees a plan, and not the memories that it is for.
+What makes them alike is read from a plan, and from what the mapper has asked: a larger weight store changes nothing once all weights fit,
+larger register files nothing once no weights are split, and a larger or smaller local memory nothing as long as the same fits. The cycle model sees a plan, and not the memories that it is for.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sim.arrays.plan_columns import Failure, LayerPlan
 from sim.arrays.tables import Hw
+from sim.mapping.bank_room import BEYOND, LEAST, any_depth
 from sim.mapping.mapper import plan_network
 from sim.plan import Tables
 from sim.schedule.schedule import time_schedule
@@ -38,39 +39,46 @@ class _Made(NamedTuple):
         Fewest rows of a weight store that give the same plan.
     weight_rows : int
         Fewest register-file rows that do, whatever the accumulator rows are; 0 where others do not.
+    least, beyond : int
+        Depths of banks that do, from ``least`` on before ``beyond``.
     """
 
     plan: Plan
     hw: Hw
     store_rows: int
     weight_rows: int
+    least: int
+    beyond: int
 
     @classmethod
-    def of(cls, plan: Plan, hw: Hw) -> "_Made":
+    def of(cls, plan: Plan, hw: Hw, depths: Array) -> "_Made":
         """Read from a plan for whom else it is."""
         layers = plan[4]
         stored = int(layers[:, LayerPlan.STORED_ROWS].sum())
         if stored == hw.store_rows:  # it may be full, with weights left
             stored = -1
         whole = bool((layers[:, LayerPlan.SPLITS] == 1).all())
-        return cls(plan, hw, stored, int(layers[:, LayerPlan.WEIGHT_ROWS].max()) if whole else 0)
+        rows = int(layers[:, LayerPlan.WEIGHT_ROWS].max()) if whole else 0
+        return cls(plan, hw, stored, rows, int(depths[LEAST]), int(depths[BEYOND]))
 
     def serves(self, hw: Hw) -> bool:
-        """Whether an accelerator that differs in its register files and weight store has this plan, too."""
+        """Whether an accelerator that differs in its memories has this plan, too."""
+        if not self.least <= hw.bank_depth < self.beyond:
+            return False
         own = self.hw
         stored = hw.store_rows == own.store_rows or 0 <= self.store_rows <= hw.store_rows
         files = (hw.weight_rows, hw.accumulator_rows) == (own.weight_rows, own.accumulator_rows)
         return stored and (files or 0 < self.weight_rows <= hw.weight_rows)
 
 
-def _but_files(hw: Hw) -> Hw:
-    """The accelerator without its register files and weight store."""
-    return hw._replace(weight_rows=0, accumulator_rows=0, store_rows=0)
+def _but_memories(hw: Hw) -> Hw:
+    """The accelerator without its local memories, register files and weight store."""
+    return hw._replace(bank_depth=0, weight_rows=0, accumulator_rows=0, store_rows=0)
 
 
 def _walked(hw: Hw) -> Hw:
     """Leave what the cycle model reads of an accelerator that computes an image per program."""
-    return _but_files(hw)._replace(bank_depth=0, accumulator_rows=1)
+    return hw._replace(bank_depth=0, weight_rows=0, accumulator_rows=1, store_rows=0)
 
 
 class Alike:
@@ -85,7 +93,7 @@ class Alike:
     """
 
     def __init__(self, accelerators: Sequence[Hw]) -> None:
-        self._mapped = Counter(map(_but_files, accelerators))
+        self._mapped = Counter(map(_but_memories, accelerators))
         self._timed = Counter(map(_walked, accelerators))
         self._plans: dict[tuple[int, Hw], list[_Made]] = {}
         self._figures: dict[tuple[Any, ...], tuple[Any, ...]] = {}
@@ -93,17 +101,18 @@ class Alike:
     def plan(self, form: Tables, hw: Hw, cut: int) -> Plan:
         """Answer as :func:`sim.mapping.mapper.plan_network` does of a form of a network."""
         _, layers, tensors = form
-        key = _but_files(hw)
+        key = _but_memories(hw)
         if hw.images > 1 or self._mapped[key] == 1:
             made: Plan = plan_network(layers, tensors, hw, cut)
             return made
         known = self._plans.setdefault((id(layers), key), [])
-        for other in known:
+        for other in reversed(known):  # neighbours are mostly alike
             if other.serves(hw):
                 return other.plan
-        made = plan_network(layers, tensors, hw, cut)
+        depths = any_depth()
+        made = plan_network(layers, tensors, hw, cut, depths)
         if made[0] == Failure.NONE:
-            known.append(_Made.of(made, hw))
+            known.append(_Made.of(made, hw, depths))
         return made
 
     def time(
@@ -119,8 +128,9 @@ class Alike:
             return time_schedule(
                 layers, tensors, walked, layer_plan, tensor_plan, constants, cold=cold
             )
-        digest = hashlib.sha256(layer_plan.tobytes() + tensor_plan.tobytes()).digest()
-        key = (id(layers), walked, digest, cold)
+        digest = hashlib.sha256(layer_plan.tobytes())
+        digest.update(tensor_plan.tobytes())
+        key = (id(layers), walked, digest.digest(), cold)
         if key not in self._figures:
             self._figures[key] = time_schedule(
                 layers, tensors, walked, layer_plan, tensor_plan, constants, cold=cold

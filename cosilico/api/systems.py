@@ -15,6 +15,7 @@ from cosilico.api.table import Table
 from cosilico.extras import require_extra, require_module
 from cosilico.inputs import input_files
 from cosilico.progress import Report
+from sim.importers.host import ModelInputs
 from sim.spec.design import Design
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def soc(
     accelerator: AcceleratorSource | None = None,
     *,
     out: str | Path,
-    inputs: NDArray[Any] | None = None,
+    inputs: ModelInputs | None = None,
     labels: NDArray[np.integer[Any]] | None = None,
     images: int = 20,
     clock_mhz: float | None = None,
@@ -124,12 +125,13 @@ def soc(
     Parameters
     ----------
     network : Network, ImportedNetwork, Design, str or Path
-        As of :func:`cosilico.load_network`; of a single output.
+        As of :func:`cosilico.load_network`. The class is that of its first output; all values of all outputs are compared.
     accelerator : AcceleratorConfig, str or Path, optional
         As of :func:`cosilico.load_accelerator`; a design's own if not given.
     out : str or Path
         Folder that is absent or empty; made with its parents.
-    inputs, labels : arrays, optional
+    inputs : array, or a sequence of arrays, optional
+    labels : array, optional
         As of :func:`cosilico.simulate`.
     images : int
         How many the firmware classifies at most: the first of ``inputs``, or of those that :func:`cosilico.simulate` runs.

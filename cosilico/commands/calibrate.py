@@ -194,8 +194,12 @@ def _calibrate_silicon(
     seed: int | None,
     jobs: int | None,
 ) -> None:
-    chosen = targets or [TargetName.NANGATE45]
+    chosen = list(dict.fromkeys(targets or [TargetName.NANGATE45]))
     cells = [name for name in chosen if name not in (TargetName.ECP5, TargetName.XILINX)]
+    if len(cells) > 1:
+        raise CosilicoError(
+            f"--target must be given with at most one target of standard cells, not {' and '.join(cells)}"
+        )
     for option, value in (("--liberty", liberty), ("--feature-nm", feature_nm)):
         if value is not None and len(cells) != 1:
             raise CosilicoError(f"{option} must be given with one target of standard cells")

@@ -28,9 +28,10 @@ def compare(
     subject: Annotated[
         str,
         typer.Argument(
-            metavar="NETWORK|EXPERIMENT",
+            metavar="NETWORK|EXPERIMENT|JOINT",
             help="a network, for which accelerators are searched: a name, a design.json, an imported "
-            "folder or a network alone as JSON; or an experiment (TOML), for co-searches",
+            "folder or a network alone as JSON; an experiment (TOML), for co-searches; or a folder of "
+            "cosilico joint, for co-searches that are judged by all pairs",
             autocompletion=network_names,
         ),
     ],
@@ -49,7 +50,7 @@ def compare(
         typer.Option(
             metavar="S,S,…",
             help="names; with NETWORK, +polish for a local descent at the end of a search",
-            show_default=f"{_NETWORK_STRATEGIES}; with EXPERIMENT, all",
+            show_default=f"{_NETWORK_STRATEGIES}; else all co-searches",
         ),
     ] = None,
     seeds: Annotated[
@@ -60,12 +61,15 @@ def compare(
     ] = 300,
     metric: Annotated[
         str | None,
-        typer.Option(help=f"with NETWORK: {' or '.join(METRICS)}", show_default="latency"),
+        typer.Option(help=f"not with EXPERIMENT: {' or '.join(METRICS)}", show_default="latency"),
     ] = None,
     area_budget: Annotated[
         float | None,
         typer.Option(
-            metavar="MM2", min=0, help="with NETWORK", show_default="area of the space's default"
+            metavar="MM2",
+            min=0,
+            help="not with EXPERIMENT",
+            show_default="area of the space's default",
         ),
     ] = None,
     jobs: Jobs = None,
@@ -73,9 +77,10 @@ def compare(
     resume: Resume = False,
     force: Force = False,
 ) -> None:
-    """Run many strategies and seeds, on a network or an experiment; writes a table and curves."""
+    """Run many strategies and seeds, on a network, an experiment or all pairs; writes a table and curves."""
     require_extra("cosilico compare", "search")
     from cosilico.console import output_console
+    from cosilico.joint.truth import is_joint_enumeration
 
     console = output_console()
     names = None if strategies is None else tuple(name.strip() for name in strategies.split(","))
@@ -101,6 +106,29 @@ def compare(
             force=force,
         )
         table, count = co_search_table(co_searches, console.width), len(co_searches.runs)
+    elif is_joint_enumeration(Path(subject)):
+        if space is not None:
+            raise CosilicoError("--space must not be given with JOINT, which has its own")
+        from cosilico.comparison_joint import JointComparisonSettings, compare_on_joint
+        from cosilico.comparison_joint_table import joint_table
+        from search.strategies import CO_SEARCHES
+
+        on_joint = compare_on_joint(
+            Path(subject),
+            out,
+            JointComparisonSettings(
+                strategies=names or tuple(CO_SEARCHES),
+                seeds=seeds,
+                budget=budget,
+                metric=chosen_metric(metric or "latency"),
+                area_budget=area_budget,
+            ),
+            jobs=jobs,
+            scheduler=scheduler,
+            resume=resume,
+            force=force,
+        )
+        table, count = joint_table(on_joint, console.width), len(on_joint.runs)
     else:
         from cosilico.comparison import ComparisonSettings, compare_to_folder
         from cosilico.comparison_summary import results_table

@@ -23,7 +23,8 @@ def import_model(
     calibration: Annotated[
         Path | None,
         typer.Option(
-            metavar="X.npz", help="with a .pt2 file of real numbers: x, float [N, C, H, W]"
+            metavar="X.npz",
+            help="with a .pt2 file of real numbers: x, float [N, C, H, W]; x.1 and so on for further inputs",
         ),
     ] = None,
     ranges: Annotated[

@@ -21,6 +21,7 @@ from cosilico.exits import ExitStatus
 from cosilico.extras import require_extra
 from sim.spec.engines import Engine
 from sim.spec.views import View
+from sim.spec.wave_formats import WaveFormat
 
 __all__ = ["simulate"]
 
@@ -76,6 +77,25 @@ def simulate(
             help="write waves.vcd beside the design, with views of it for GTKWave and Surfer",
         ),
     ] = False,
+    waves_format: Annotated[
+        WaveFormat | None,
+        typer.Option(
+            help="write waves in this format, as waves.vcd or as waves.fst, which is much smaller",
+            show_default="vcd",
+        ),
+    ] = None,
+    waves_layer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="write waves of a layer alone, of the first warm run"),
+    ] = None,
+    waves_descriptor: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="write waves of a descriptor alone, from 0"),
+    ] = None,
+    waves_cycles: Annotated[
+        str | None,
+        typer.Option(metavar="FIRST:END", help="write waves of these cycles alone"),
+    ] = None,
     trace: Annotated[
         Path | None,
         typer.Option(
@@ -97,6 +117,7 @@ def simulate(
     require_extra("cosilico simulate", "rtl")
     from cosilico.measurements import print_results, write_json
     from cosilico.simulation import parse_stalls, simulate_argument
+    from cosilico.wave_files import wave_options
     from sim.spec.memory_record import parse_memory
 
     design, mapped, results = simulate_argument(
@@ -112,7 +133,7 @@ def simulate(
         output_file=output_file,
         memory=parse_memory(memory),
         stalls=parse_stalls(stalls),
-        waves=waves,
+        waves=wave_options(waves, waves_format, waves_layer, waves_descriptor, waves_cycles),
         json_file=None if json == Path("-") else json,
         trace_file=trace,
         calibration_file=calibration,

@@ -119,7 +119,7 @@ def validate(
         typer.Option(
             "--full",
             help="thousands of pairs and all layers of the ImageNet networks; then random stalls, "
-            "imported models, graphs, activation tables and realizability",
+            "imported models, graphs, activation tables, states and realizability",
         ),
     ] = False,
     percent: Annotated[
@@ -228,6 +228,7 @@ def validate(
             imported=0,
             graphs=0,
             tables=0,
+            states=0,
             points=0,
             behind_drawn=counts["pairs"],
             seed=seed,

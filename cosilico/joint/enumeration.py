@@ -43,7 +43,7 @@ from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
 from sim.spec.spaces import HardwareSpace
 from testbench.validation.journal import Journal, lock_file
 
-__all__ = ["FRONT_FILE", "SUMMARY_FILE", "enumerate_jointly"]
+__all__ = ["FRONT_FILE", "NETWORKS_FILE", "SUMMARY_FILE", "enumerate_jointly"]
 
 JOURNAL = "parts.jsonl"
 """File of the parts that are done, with the census of each."""

@@ -11,7 +11,7 @@ from hwgen.verilog_files import OWNERSHIP
 from sim.plan import Mapped
 from sim.stream import stream_of
 
-__all__ = ["DriverProgram", "program_of", "program_source"]
+__all__ = ["DriverProgram", "comment_text", "program_of", "program_source"]
 
 _BYTES_PER_LINE = 16
 
@@ -89,12 +89,12 @@ def program_source(described: DriverProgram) -> dict[str, str]:
     """Return the files of C that hold a program: ``program.h`` and ``program.c``."""
     program, symbol = described.program, described.symbol
     head = f"/* {OWNERSHIP} */\n\n"
-    declared = (
-        f"extern const struct cosilico_program {symbol};\n#define COSILICO_NETWORK {symbol}\n"
-    )
+    guard = f"{symbol.upper()}_H"
     header = (
-        f"{head}#ifndef COSILICO_PROGRAM_H\n#define COSILICO_PROGRAM_H\n\n"
-        f'#include "cosilico.h"\n\n/* The network {_comment(described.name)}. */\n{declared}\n#endif\n'
+        f'{head}#ifndef {guard}\n#define {guard}\n\n#include "cosilico.h"\n\n'
+        f"/* The network {comment_text(described.name)}. */\nextern const struct cosilico_program {symbol};\n\n"
+        "/* Where several programs are included, the first. */\n"
+        f"#ifndef COSILICO_NETWORK\n#define COSILICO_NETWORK {symbol}\n#endif\n\n#endif\n"
     )
     segments, states = described.segments, described.states
     (first_input, *inputs), (first_output, *outputs) = (
@@ -191,6 +191,6 @@ def _string(text: str) -> str:
     return f'"{"".join(plain)}"'
 
 
-def _comment(text: str) -> str:
+def comment_text(text: str) -> str:
     """Return a name as it may stand in a comment of C."""
     return "".join(c if c.isascii() and c.isprintable() else "?" for c in text).replace("*/", "* /")

@@ -48,6 +48,7 @@ def system_sources() -> dict[str, str]:
             "zephyr/CMakeLists.txt": "zephyr/CMakeLists.txt.j2",
             "zephyr/Kconfig": "zephyr/Kconfig.j2",
             f"zephyr/dts/bindings/misc/{COMPATIBLE}.yaml": "zephyr/binding.yaml.j2",
+            "zephyr/dts/bindings/vendor-prefixes.txt": "zephyr/vendor-prefixes.txt.j2",
             "zephyr/cosilico_zephyr.h": "zephyr/cosilico_zephyr.h.j2",
             "zephyr/cosilico_zephyr.c": "zephyr/cosilico_zephyr.c.j2",
         }.items()

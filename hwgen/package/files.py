@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from hwgen.driver.program_data import DriverProgram, program_source
+from hwgen.driver.program_data import DriverProgram, comment_text, program_source
 from hwgen.driver.sources import driver_sources, system_sources
 from hwgen.file_names import FILE_LIST
 from hwgen.package.constraints import constraints
@@ -12,8 +12,10 @@ from hwgen.package.identity import RTL, PackageIdentity, render
 from hwgen.package.ip_xact import ip_xact_component
 from hwgen.package.memory_map import memory_page
 from hwgen.package.vivado import vivado_script, zynq_script
+from hwgen.placement import TensorPlacement
 from hwgen.registers.table import MAP_BYTES
 from hwgen.registers.texts import html_page, system_rdl
+from hwgen.tensor_region import TensorRegion
 from sim.plan import Mapped
 
 __all__ = ["integration_files", "readme", "software_files"]
@@ -21,7 +23,8 @@ __all__ = ["integration_files", "readme", "software_files"]
 
 def software_files(described: DriverProgram) -> dict[str, str | bytes]:
     """Return the folder ``sw``: the driver, and the program as C and as binary files."""
-    segments = {f"{name}.bin": data for name, (_, data) in described.segments.items()}
+    parts = described.segments | described.states
+    segments = {f"{name}.bin": data for name, (_, data) in parts.items()}
     return {
         **driver_sources(),
         **system_sources(),
@@ -95,6 +98,12 @@ def readme(
         map_bytes=MAP_BYTES,
         input=described.program.input,
         output=described.program.output,
-        further_inputs=list(described.program.inputs.places.items())[1:],
-        further_outputs=list(described.program.outputs.places.items())[1:],
+        further_inputs=_further(described.program.inputs),
+        further_outputs=_further(described.program.outputs),
+        states=bool(described.program.states),
     )
+
+
+def _further(region: TensorRegion) -> list[tuple[str, TensorPlacement]]:
+    """Return the tensors behind the first, with names as they may stand in a comment of C."""
+    return [(comment_text(name), place) for name, place in region.places.items()][1:]

@@ -48,7 +48,7 @@ def memory_page(mapped: Mapped, described: DriverProgram) -> str:
     """Return the map as a page of Markdown."""
     program = described.program
     rows = [
-        f"| 0x{region.offset:08X} | {region.size_bytes:,} | {region.kind} | {region.name} |"
+        f"| 0x{region.offset:08X} | {region.size_bytes:,} | {region.kind} | {_cell(region.name)} |"
         for region in memory_map(mapped, described)
     ]
     return "\n".join(
@@ -65,6 +65,11 @@ def memory_page(mapped: Mapped, described: DriverProgram) -> str:
             *(_layout("output", *named) for named in program.outputs.places.items()),
         ]
     )
+
+
+def _cell(name: str) -> str:
+    """Return a name as it may stand in a table of Markdown."""
+    return name.replace("|", "\\|")
 
 
 def _layout(kind: str, name: str, place: TensorPlacement) -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from hwgen.emit import VerilogOptions, emit_modules
-from hwgen.garbage import without_collection
+from hwgen.emit import VerilogOptions
+from hwgen.kept_emissions import kept_emission
 from hwgen.synthesis.mapping import MappedModule, map_modules
 from hwgen.synthesis.sources import module_sources
 from hwgen.synthesis.targets import Flow
@@ -37,8 +37,7 @@ def map_design(
     """
     progress("Verilog", 0, 1)
     options = VerilogOptions(memories=flow.memories, trace=False)
-    with without_collection():
-        emission = emit_modules(config, options=options)
+    emission = kept_emission(config, options)
     sources = module_sources(emission, flow.memories)
     progress("Verilog", 1, 1)
     return map_modules(sources, flow, jobs=jobs, progress=progress)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from hwgen import yosys
-from hwgen.emit import VerilogOptions, emit_modules
-from hwgen.garbage import without_collection
+from hwgen.emit import VerilogOptions
+from hwgen.kept_emissions import kept_emission
 from hwgen.memory_modules import MemoryStyle
 from hwgen.module_names import PREFIX
 from hwgen.synthesis.harness import HARNESS, harness_text
@@ -136,8 +136,7 @@ def report_routing(
     router = Nextpnr.installed()
     progress("Verilog", 0, 1)
     options = VerilogOptions(memories=MemoryStyle.FPGA, trace=False)
-    with without_collection():
-        emission = emit_modules(config, options=options)
+    emission = kept_emission(config, options)
     sources = {
         source.name.removeprefix(PREFIX): source
         for source in module_sources(emission, MemoryStyle.FPGA)

@@ -20,7 +20,7 @@ from sim.cost.silicon_fit import AREA, CLOCK, LEAKAGE
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.files import cache_root, write_atomic
 
-__all__ = ["DesignSample", "ModuleSample", "cell_figures", "sample_design"]
+__all__ = ["DesignSample", "ModuleSample", "TargetSamples", "cell_figures", "sample_design"]
 
 _VERSION = "2"
 """Changes with what is kept."""
@@ -66,6 +66,32 @@ class DesignSample:
     def total(self, figure: str) -> float:
         """Sum of a figure over all instances."""
         return sum(module.instances * module.figures[figure] for module in self.modules)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetSamples:
+    """Accelerators that were mapped to a target.
+
+    Parameters
+    ----------
+    target : str
+        Name of the standard cells' library, or of an FPGA family.
+    feature_nm : float
+        Feature size of standard cells; 0 of an FPGA.
+    clock_mhz : float
+        Clock that mapping aimed at; 0 of an FPGA.
+    flow : str
+        Digest of cells, commands and tool.
+    fitted, held_out : sequence of DesignSample
+        Those to fit, and those by which the fit is judged.
+    """
+
+    target: str
+    feature_nm: float
+    clock_mhz: float
+    flow: str
+    fitted: Sequence[DesignSample]
+    held_out: Sequence[DesignSample]
 
 
 def sample_design(

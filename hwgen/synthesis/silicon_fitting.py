@@ -8,18 +8,21 @@ from hwgen.synthesis.fitting import fit_error, fit_modules
 from hwgen.synthesis.liberty import Library
 from hwgen.synthesis.module_counts import require_counts
 from hwgen.synthesis.sample_accelerators import SamplePlan
-from hwgen.synthesis.samples import DesignSample, sample_design
+from hwgen.synthesis.samples import DesignSample, TargetSamples, sample_design
 from hwgen.synthesis.targets import FpgaFamily, FpgaFlow, StandardCellFlow
 from sim.cost.fpga_resources import fpga_figure
 from sim.cost.logic_area import logic_area, logic_figure
 from sim.cost.memory_macros import memory_macros
 from sim.cost.silicon_fit import AREA, CLOCK, FPGA_FIGURES, LEAKAGE, FitError, SiliconFit
+from sim.cost.sram import memory_cells
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["CellTarget", "fit_cells", "fit_fpga"]
+__all__ = ["CellTarget", "fit_cells", "fit_fpga", "fit_samples", "sample_cells", "sample_fpga"]
 
 Progress = Callable[[str, int, int], None]
-_NO_FIT: dict[str, dict[str, FitError]] = {"fitted": {}, "held_out": {}}
+
+_MACRO_NM = 45
+"""Feature size of the macros' figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,39 +59,71 @@ def fit_cells(
     progress : callable
         Called with the name of a step, how much of it is done and how much there is.
     """
-    fits = []
-    for clock_mhz in sorted({config.clock_mhz for config in plan.fitted}):
-        flow = target.flow(clock_mhz)
-        fitted, held_out = _samples(plan, flow, jobs, progress, clock_mhz)
-        fit = SiliconFit(
-            target=target.library.name,
-            feature_nm=target.feature_nm,
-            clock_mhz=clock_mhz,
-            flow=flow.identity,
-            modules=fit_modules(fitted, _cell_figures(fitted), target.library.name),
-            **_NO_FIT,
-        )
-        fits.append(
-            _with_errors(fit, [_cell_errors(fit, flow, part) for part in (fitted, held_out)])
-        )
-    return fits
+    clocks = sorted({config.clock_mhz for config in plan.fitted})
+    return [
+        fit_samples(sample_cells(plan, target, clock, jobs=jobs, progress=progress))
+        for clock in clocks
+    ]
 
 
 def fit_fpga(
     plan: SamplePlan, family: FpgaFamily, *, jobs: int | None = None, progress: Progress
 ) -> SiliconFit:
     """Fit an FPGA family to drawn accelerators; parameters as of :func:`fit_cells`."""
+    return fit_samples(sample_fpga(plan, family, jobs=jobs, progress=progress))
+
+
+def sample_cells(
+    plan: SamplePlan,
+    target: CellTarget,
+    clock_mhz: float,
+    *,
+    jobs: int | None = None,
+    progress: Progress,
+) -> TargetSamples:
+    """Map the drawn accelerators of a clock to standard cells; parameters as of :func:`fit_cells`."""
+    flow = target.flow(clock_mhz)
+    fitted, held_out = _samples(plan, flow, jobs, progress, clock_mhz)
+    return TargetSamples(
+        target=target.library.name,
+        feature_nm=target.feature_nm,
+        clock_mhz=clock_mhz,
+        flow=flow.identity,
+        fitted=fitted,
+        held_out=held_out,
+    )
+
+
+def sample_fpga(
+    plan: SamplePlan, family: FpgaFamily, *, jobs: int | None = None, progress: Progress
+) -> TargetSamples:
+    """Map drawn accelerators to an FPGA family; parameters as of :func:`fit_cells`."""
     flow = FpgaFlow(family=family)
     fitted, held_out = _samples(plan, flow, jobs, progress)
-    fit = SiliconFit(
+    return TargetSamples(
         target=str(family),
         feature_nm=0,
         clock_mhz=0,
         flow=flow.identity,
-        modules=fit_modules(fitted, FPGA_FIGURES, str(family)),
-        **_NO_FIT,
+        fitted=fitted,
+        held_out=held_out,
     )
-    return _with_errors(fit, [_fpga_errors(fit, part) for part in (fitted, held_out)])
+
+
+def fit_samples(samples: TargetSamples) -> SiliconFit:
+    """Fit a target to the mapped accelerators that are for fitting, and judge it by the others; no synthesis."""
+    figures = _cell_figures(samples.fitted) if samples.clock_mhz else FPGA_FIGURES
+    fit = SiliconFit(
+        target=samples.target,
+        feature_nm=samples.feature_nm,
+        clock_mhz=samples.clock_mhz,
+        flow=samples.flow,
+        modules=fit_modules(samples.fitted, figures, samples.target),
+        fitted={},
+        held_out={},
+    )
+    errors = _cell_errors if samples.clock_mhz else _fpga_errors
+    return replace(fit, fitted=errors(fit, samples.fitted), held_out=errors(fit, samples.held_out))
 
 
 def _samples(
@@ -96,7 +131,7 @@ def _samples(
     flow: StandardCellFlow | FpgaFlow,
     jobs: int | None,
     progress: Progress,
-    clock_mhz: int | None = None,
+    clock_mhz: float | None = None,
 ) -> tuple[list[DesignSample], list[DesignSample]]:
     """Map drawn accelerators, those with small PEs first: of one clock, or all."""
     chosen = [
@@ -115,7 +150,7 @@ def _samples(
     )
 
 
-def _cell_figures(samples: Sequence[DesignSample]) -> list[str]:
+def _cell_figures(samples: Sequence[DesignSample]) -> Sequence[str]:
     """Figures that all modules of standard cells have: power only where the library has it."""
     modules = [module for sample in samples for module in sample.modules]
     return [
@@ -125,16 +160,17 @@ def _cell_figures(samples: Sequence[DesignSample]) -> list[str]:
     ]
 
 
-def _cell_errors(
-    fit: SiliconFit, flow: StandardCellFlow, samples: Sequence[DesignSample]
-) -> dict[str, FitError]:
+def _cell_errors(fit: SiliconFit, samples: Sequence[DesignSample]) -> dict[str, FitError]:
+    scale = fit.feature_nm / _MACRO_NM
     pairs = defaultdict(list)
     for sample in samples:
         predicted = logic_area(sample.config, fit)
         known = sample.total(AREA) * 1e-6
-        macros = flow.memory_scale**2 * sum(
+        macros = scale**2 * sum(
             memory.area_mm2
-            for memories in memory_macros(sample.config, flow.memory_cells).values()
+            for memories in memory_macros(
+                sample.config, memory_cells(fit.clock_mhz * scale)
+            ).values()
             for memory in memories
         )
         pairs["logic"].append((predicted, known))
@@ -153,8 +189,3 @@ def _fpga_errors(fit: SiliconFit, samples: Sequence[DesignSample]) -> dict[str, 
         )
         for figure in FPGA_FIGURES
     }
-
-
-def _with_errors(fit: SiliconFit, errors: Sequence[dict[str, FitError]]) -> SiliconFit:
-    fitted, held_out = errors
-    return replace(fit, fitted=fitted, held_out=held_out)

@@ -14,6 +14,8 @@ from search.children import Child, build_from_layers
 from search.evaluator import Evaluation
 from search.export import shape_network
 from search.finalist import FINAL, Finalist
+from search.known_training import KnownTraining
+from search.proxy_training import ProxyTraining
 from search.result import Outcome
 from search.score import Score
 from search.shared_training import SharedTraining
@@ -39,15 +41,17 @@ class CoSearch(ABC):
     ----------
     generator : torch.Generator
         Of everything that the strategy draws.
+    known : KnownNetworks or None
+        The problem's networks, where their accuracies are known.
     children_images : int
         Images that children beside the shared weights and the final network were trained on.
     """
 
     def __init__(self, problem: CoSearchProblem) -> None:
         self.problem = problem
-        self.task, self.objective = problem.task, problem.objective
+        self.objective = problem.objective
         self.hardware, self.networks = problem.hardware, problem.networks
-        self.evaluator = problem.evaluator
+        self.evaluator, self.known = problem.evaluator, problem.known
         self.generator = torch.Generator().manual_seed(problem.seed)
         self.children_images = 0
         self._best: tuple[float, dict[str, int]] | None = None
@@ -78,7 +82,9 @@ class CoSearch(ABC):
 
     @property
     def stages(self) -> Mapping[str, int]:
-        """Steps of each stage, in order."""
+        """Steps of each stage, in order; where accuracies are known, no network is trained in the end."""
+        if self.known is not None:
+            return self.search_stages
         return {**self.search_stages, TRAINING: self.problem.train.epochs}
 
     def step(self, stage: str) -> None:
@@ -110,13 +116,40 @@ class CoSearch(ABC):
         return replace(outcome, trained_images=trained)
 
     @cached_property
-    def weights(self) -> SharedTraining:
+    def known_training(self) -> KnownTraining | None:
+        """Look-ups of accuracies, in the place of every training; None where networks are trained."""
+        if self.known is None:
+            return None
+        return KnownTraining(self.known, self.evaluator, self.problem.known_steps)
+
+    @cached_property
+    def weights(self) -> SharedTraining | KnownTraining:
         """Shared weights of all architectures, made when a strategy first asks for them."""
+        if self.known_training is not None:
+            return self.known_training
+        networks, task = self.problem.trained
         return SharedTraining(
-            self.networks,
-            self.task,
+            networks,
+            task,
             batch=self.problem.train.batch,
             generator=self.generator,
+            seed=self.problem.seed,
+        )
+
+    def made_proxy(
+        self, *, epochs: int, batch: int, share: float, learning_rate: float
+    ) -> ProxyTraining | KnownTraining:
+        """Trainings of single networks for a few epochs; look-ups where accuracies are known."""
+        if self.known_training is not None:
+            return self.known_training
+        networks, task = self.problem.trained
+        return ProxyTraining(
+            networks,
+            task,
+            epochs=epochs,
+            batch=batch,
+            share=share,
+            learning_rate=learning_rate,
             seed=self.problem.seed,
         )
 
@@ -166,7 +199,9 @@ class CoSearch(ABC):
 
     def network(self, architecture: Architecture) -> Network:
         """Shapes of the architecture for the cost model."""
-        return shape_network(self.networks.layers(architecture), name=architecture.key)
+        if self.known is not None:
+            return self.known.network(architecture)
+        return shape_network(self.problem.trained[0].layers(architecture), name=architecture.key)
 
     def evaluate(
         self,
@@ -200,6 +235,20 @@ class CoSearch(ABC):
         rows = (row for row in self.evaluator.records if row.network == architecture.key)
         return min(filter(self.objective.feasible, rows), key=self.objective.rank, default=None)
 
+    def chosen(self) -> tuple[Any, Evaluation]:
+        """Network that the search has chosen, and its best feasible accelerator of those evaluated.
+
+        Raises
+        ------
+        NotRealizableError
+            If there is none.
+        """
+        architecture = self.architecture
+        self._require_accelerator(architecture)
+        best = self.best_accelerator(architecture)
+        assert best is not None
+        return architecture, best
+
     def _require_accelerator(self, architecture: Any) -> None:
         """Raise unless a network has a feasible accelerator that is known, or the space's default.
 
@@ -216,8 +265,9 @@ class CoSearch(ABC):
 
     def child(self, architecture: Any) -> Child:
         """Network of the architecture as its final training starts: with the shared weights."""
-        child = build_from_layers(self.networks.layers(architecture), self.problem.seed)
-        if self._shares_weights:
+        networks, _ = self.problem.trained
+        child = build_from_layers(networks.layers(architecture), self.problem.seed)
+        if self._shares_weights and isinstance(self.weights, SharedTraining):
             self.weights.supernet.inherit(child, architecture)
         return child
 

@@ -3,17 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-from torch.nn.functional import cross_entropy
-
-from search.choice_logits import ChoiceLogits
+from search.choice_logits import ChoiceLogits, sampled
 from search.evaluator import Evaluation
 from search.moving_mean import MovingMean
 from search.strategies.co_search import CoSearch
 from search.strategies.dna_sampling import (
     HardwareLogits,
     graded_cost,
-    sampled,
     temperature,
 )
 from search.strategies.dna_settings import REFINEMENT, DnaSettings
@@ -103,7 +99,7 @@ class Dna(CoSearch):
 
     @property
     def _steps(self) -> int:
-        return len(self.task.train) // self.problem.train.batch
+        return self.weights.steps
 
     @property
     def _stride(self) -> int:
@@ -133,12 +129,11 @@ class Dna(CoSearch):
 
     def _logit_step(self, hardware: Evaluation, *, priced: bool) -> None:
         """Step on a validation batch and, where ``priced``, on a cost that stands for the whole stride."""
-        split = self.task.validation
-        part = torch.randperm(len(split), generator=self.generator)[:_LOGIT_BATCH]
+        part = self.weights.validation_batch(_LOGIT_BATCH)
         gates = self.choices.gates(temperature(self._progress))
         choices, factor = sampled(gates)
         drawn = self.networks.architecture(choices)
-        loss = cross_entropy(self.weights.supernet(split.images[part], gates), split.labels[part])
+        loss = self.weights.loss(part, gates)
         if priced:
             (row,) = self.evaluate(drawn, [hardware.accelerator], "network")
             advantage = self._mean.advantage(graded_cost(self.objective, row, self.target))

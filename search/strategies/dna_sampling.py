@@ -1,19 +1,18 @@
 """Hard samples of choices whose cost teaches their probabilities: DNA's estimator."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from search.choice_logits import ChoiceLogits
+from search.choice_logits import ChoiceLogits, sampled
 from search.evaluator import Evaluation
 from search.moving_mean import MovingMean
 from sim.cost.objective import Objective
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import HardwareSpace
 
-__all__ = ["HardwareLogits", "graded_cost", "sampled", "temperature"]
+__all__ = ["HardwareLogits", "graded_cost", "temperature"]
 
 _HOTTEST, _FACTOR, _EPOCHS = 5.0, 0.975, 100
 _RULE = 0.1
@@ -22,20 +21,6 @@ _RULE = 0.1
 def temperature(progress: float) -> float:
     """Temperature of the Gumbel-softmax at a share of the search: 5 · 0.975^epoch over 100 epochs."""
     return float(_HOTTEST * _FACTOR ** (_EPOCHS * min(1.0, progress)))
-
-
-def sampled(gates: Mapping[str, Tensor]) -> tuple[dict[str, int], Tensor]:
-    """Choices of straight-through gates, and the product through which a cost teaches them.
-
-    Returns
-    -------
-    choices : dict of name to int
-    factor : Tensor
-        Π over the names of (1 - p) detached + p, where p is the soft value of the choice: it is 1, and
-        its gradient is that of the soft values.
-    """
-    choices = {name: int(gate.argmax()) for name, gate in gates.items()}
-    return choices, torch.stack([gates[name][index] for name, index in choices.items()]).prod()
 
 
 def graded_cost(objective: Objective, evaluation: Evaluation, reference: float) -> float:
@@ -72,7 +57,7 @@ class HardwareLogits:
         self._mean = MovingMean()
 
     def sample(self, progress: float) -> tuple[AcceleratorConfig, Tensor]:
-        """Draw an accelerator; return it with its factor (:func:`sampled`)."""
+        """Draw an accelerator; return it with its factor (:func:`search.choice_logits.sampled`)."""
         choices, factor = sampled(self._choices.gates(temperature(progress)))
         return self._hardware.config(list(choices.values())), factor
 

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from search.controller import RecurrentController
@@ -15,7 +14,6 @@ from search.result import Outcome
 from search.strategies.nahas import Nahas
 from search.strategies.nahas_settings import NahasOneshotSettings
 from search.strategies.protocol import CoSearchProblem
-from search.training import accuracy
 from sim.spec.errors import NotRealizableError
 
 __all__ = ["NahasOneshot"]
@@ -134,11 +132,8 @@ class NahasOneshot(Nahas):
 
     def _quality(self, architecture: Any) -> float:
         """Accuracy on a batch of validation images with the shared weights."""
-        split = self.task.validation
-        part = torch.randperm(len(split), generator=self.generator)[: self.problem.train.batch]
-        with torch.no_grad():
-            logits = self.weights.supernet.forward_architecture(split.images[part], architecture)
-        return accuracy(logits, split.labels[part])
+        part = self.weights.validation_batch(self.problem.train.batch)
+        return self.weights.part_accuracy(part, architecture)
 
     def reward(self, indices: list[int], quality: float) -> float:
         """Absolute reward of a pair whose network has this accuracy."""

@@ -4,7 +4,6 @@ from typing import Any
 
 from search.controller import RecurrentController
 from search.policy_gradient import ProximalUpdates
-from search.proxy_training import ProxyTraining
 from search.score import Score
 from search.strategies.nahas import Nahas
 from search.strategies.nahas_settings import NahasTrialSettings
@@ -27,14 +26,11 @@ class NahasTrials(Nahas):
     def __init__(self, problem: CoSearchProblem, settings: NahasTrialSettings) -> None:
         super().__init__(problem)
         self.settings = settings
-        self.proxy = ProxyTraining(
-            problem.networks,
-            problem.task,
+        self.proxy = self.made_proxy(
             epochs=settings.proxy_epochs,
             batch=settings.proxy_batch,
             share=settings.proxy_share,
             learning_rate=settings.proxy_learning_rate,
-            seed=problem.seed,
         )
 
     def learner(self, sizes: tuple[int, ...]) -> ProximalUpdates:

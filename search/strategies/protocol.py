@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from search.evaluator import BoundModel, Evaluator
 from search.experiment import TrainSettings
 from search.networks.family import NetworkFamily
+from search.networks.known import KnownNetworks
 from search.result import Outcome
 from search.tasks.task import Task
 from sim.cost.bounds import lower_bounds
@@ -115,13 +116,29 @@ class CoSearchProblem(Problem):
     ----------
     name : str
         Name of the final network.
-    task : Task
-    networks : NetworkFamily
+    task : Task or None
+        None where accuracies are known.
+    networks : NetworkFamily or KnownNetworks
         Networks that may classify the task's images.
     train : TrainSettings
+    known_steps : int
+        Steps of an epoch where accuracies are known (:class:`search.known_training.KnownTraining`).
     """
 
     name: str
-    task: Task
-    networks: NetworkFamily
+    task: Task | None
+    networks: NetworkFamily | KnownNetworks
     train: TrainSettings
+    known_steps: int = 1
+
+    @property
+    def known(self) -> KnownNetworks | None:
+        """Networks with their accuracies; None where networks are trained."""
+        return self.networks if isinstance(self.networks, KnownNetworks) else None
+
+    @property
+    def trained(self) -> tuple[NetworkFamily, Task]:
+        """Networks that are trained, and the task that they are trained for."""
+        if self.task is None or isinstance(self.networks, KnownNetworks):
+            raise RuntimeError("networks whose accuracies are known must not be trained")
+        return self.networks, self.task

@@ -6,7 +6,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from search.agent import Args
 from search.amortized_agent import AGENT_FILE, AmortizedAgent, FeatureScale
@@ -175,10 +174,9 @@ class Rhnas(CoSearch):
         return base_cost or 1.0, deltas
 
     def _logit_step(self, temperature: float, base: float, deltas: dict[str, Tensor]) -> None:
-        split = self.task.validation
-        part = torch.randperm(len(split), generator=self.generator)[:_LOGIT_BATCH]
+        part = self.weights.validation_batch(_LOGIT_BATCH)
         gates = self.choices.gates(temperature)
-        loss = cross_entropy(self.weights.supernet(split.images[part], gates), split.labels[part])
+        loss = self.weights.loss(part, gates)
         added = torch.stack(
             [torch.softmax(self.choices.tensors[name], 0) @ delta for name, delta in deltas.items()]
         )

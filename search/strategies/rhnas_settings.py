@@ -1,11 +1,18 @@
 """Settings of RHNAS."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from search.sections import choice, integer, number, truth
-from search.strategies.settings import PairBudgetSettings
+from search.strategies.settings import TRAINING, PairBudgetSettings
 
 __all__ = ["RhnasSettings"]
+
+_SHARES = {"warm-up": 0.2, "pretraining": 0.2, "co-search": 0.7}
+"""Parts of the budget that may have been spent at the end of a stage; all of it behind them."""
+
+_UPDATES = 64
+"""Agent updates that a budget is to suffice for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,6 +22,9 @@ class RhnasSettings(PairBudgetSettings):
     Parameters
     ----------
     strategy : "rhnas"
+    budget : int
+        Pairs of network and accelerator whose cost the search may ask for; 0 for as many as it asks
+        for. A fifth of it is for the pretraining at most, and half for the rounds.
     latency_weight : float
         Cross entropy that doubling the objective's cost is worth to the architecture.
     warmup_epochs : int
@@ -48,3 +58,14 @@ class RhnasSettings(PairBudgetSettings):
     refine_updates: int = integer(20, 1, 10_000)
     designs_per_update: int = integer(128, 4, 100_000)
     polish: bool = truth(True)
+
+    def spending(self, budget: int) -> Self:
+        """Settings with a budget, whose updates have so few designs that it lasts for all stages."""
+        designs = min(self.designs_per_update, max(4, budget // _UPDATES))
+        return replace(self, budget=budget, designs_per_update=designs)
+
+    def limit(self, stage: str) -> int | None:
+        """Share of the budget up to the stage; the budget for what follows the rounds."""
+        if stage == TRAINING or not self.budget:
+            return None
+        return int(_SHARES.get(stage, 1.0) * self.budget)

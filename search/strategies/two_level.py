@@ -11,7 +11,6 @@ from search.controller import RecurrentController
 from search.evaluator import Evaluation
 from search.moving_mean import MovingMean
 from search.policy_gradient import reinforce
-from search.proxy_training import ProxyTraining
 from search.strategies.nahas import Nahas
 from search.strategies.protocol import CoSearchProblem
 from search.strategies.sampling import Dice
@@ -58,14 +57,11 @@ class TwoLevel(Nahas):
     def __init__(self, problem: CoSearchProblem, settings: TwoLevelSettings) -> None:
         super().__init__(problem)
         self.settings = settings
-        self.proxy = ProxyTraining(
-            problem.networks,
-            problem.task,
+        self.proxy = self.made_proxy(
             epochs=settings.child_epochs,
             batch=problem.train.batch,
             share=settings.child_share,
             learning_rate=problem.train.learning_rate,
-            seed=problem.seed,
         )
         self.controller = RecurrentController(
             self.network_sizes, hidden=settings.units, seed=problem.seed

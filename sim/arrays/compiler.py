@@ -11,6 +11,7 @@ import gc
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from llvmlite.binding import Linkage  # type: ignore[import-untyped]  # it has no types
 from numba._dynfunc import make_function
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler, Flags
@@ -119,6 +120,13 @@ class _KernelLibrary(JITCodeLibrary):
             for other in library._linking_libraries:
                 if other not in self._linking_libraries:
                     self.add_linking_library(other)
+
+    def _optimize_final_module(self) -> None:
+        """Optimize the kernel and its parts, which nobody else calls: what a part does not read of an array is not passed to it."""
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage == Linkage.linkonce_odr:
+                function.linkage = "internal"
+        super()._optimize_final_module()
 
 
 class _PartLibrary(JITCodeLibrary):

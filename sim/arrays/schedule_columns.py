@@ -3,7 +3,7 @@
 import numpy as np
 
 from sim.arrays.tables import COLUMNS
-from sim.spec.descriptor import BANK_ADDRESS_BITS, FIELDS
+from sim.spec.descriptor import BANK_ADDRESS_BITS, FIELDS, Queue
 
 QUEUE = COLUMNS["queue"]
 WAIT = COLUMNS["wait"]
@@ -107,6 +107,10 @@ PASS = COLUMNS["pass"]
 IMAGE = COLUMNS["image"]
 FINAL = COLUMNS["final"]
 
+TRANSFER_WIDTH = 1 + max(COLUMNS[field.name] for field in FIELDS[Queue.LOAD] + FIELDS[Queue.STORE])
+"""Columns up to the last that LOAD or STORE has; those behind are 0 of both, but for the layer and what follows it."""
+FIELDS_WIDTH = 1 + max(COLUMNS[field.name] for fields in FIELDS.values() for field in fields)
+"""Columns of fields; those of no descriptor's are behind them."""
 WIDTH = len(COLUMNS)
 LOCAL_MASK = (1 << BANK_ADDRESS_BITS) - 1
 """Addresses in local memory are taken modulo what their fields hold."""

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sim.arrays.tables import Hw, accelerator_row
 from sim.cost.columns import COLD_COLUMNS, COST_COLUMNS, Costing
 from sim.cost.table import CostTable
+from sim.mapping.memo import own_memo
 from sim.plan import network_tables
 from sim.schedule.least_transfers import footprints, last_readers
 from sim.schedule.lower_bound import IMPOSSIBLE, LEAST_COLUMNS, least_figures
@@ -106,7 +107,9 @@ def _least(
     forms = []
     for _, layers, tensors in network_tables(network):
         pixels, readers = footprints(layers, tensors), last_readers(layers)
-        forms.append(least_figures(layers, tensors, pixels, readers, rows, constants, colds))
+        forms.append(
+            least_figures(layers, tensors, pixels, readers, rows, constants, colds, own_memo())
+        )
     figures = np.array(forms)  # [forms, n, columns]
     possible: NDArray[np.bool_] = np.any(figures[:, :, 0] < IMPOSSIBLE, axis=0)
     figures[figures[:, :, 0] >= IMPOSSIBLE] = IMPOSSIBLE

@@ -1,6 +1,7 @@
 """Costs of a network on many accelerators, realizable or not."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -27,6 +28,9 @@ from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
 
 __all__ = ["accelerator_violations", "evaluate_many"]
+
+_KEPT = 1 << 13
+"""Accelerators of which what no network changes is kept."""
 
 
 def evaluate_many(
@@ -63,17 +67,15 @@ def evaluate_many(
     """
     constants = (calibration or calibrations.default()).walked(require_fixed(memory))
     blocked = arithmetic_violations(network)
+    of_network = _NetworkViolations(network)
     violations = [
-        broken
-        or blocked
-        or table_violations(config, network)
-        or channel_violations(config, network)
+        broken or blocked or of_network.on(config)
         for config, broken in zip(configs, _violations(configs, fpga), strict=True)
     ]
     open_rows = [i for i, broken in enumerate(violations) if not broken]
     swept = np.zeros((len(configs), len(SweepColumn)), np.int64)
     if open_rows:
-        accelerators = [accelerator_row(configs[i], images) for i in open_rows]
+        accelerators = [_row(configs[i], images) for i in open_rows]
         cold = columns is None or not COLD_COLUMNS.isdisjoint(columns)
         for widths, places in _by_tables(network, accelerators).items():
             rows = [open_rows[place] for place in places]
@@ -98,6 +100,40 @@ def evaluate_many(
     )
 
 
+class _NetworkViolations:
+    """Rules of a network's tables and concatenations, each asked once for all accelerators that are alike to it.
+
+    Parameters
+    ----------
+    network : Network
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self._known: dict[tuple[int, int, int], list[Violation]] = {}
+
+    def on(self, config: AcceleratorConfig) -> list[Violation]:
+        """List the rules that the network breaks on an accelerator."""
+        key = config.activation_table, config.simd_units, config.compute_lanes
+        if key not in self._known:
+            self._known[key] = table_violations(config, self._network) or channel_violations(
+                config, self._network
+            )
+        return self._known[key]
+
+
+@lru_cache(maxsize=_KEPT)
+def _row(config: AcceleratorConfig, images: int) -> Hw:
+    """Return what kernels read of an accelerator; kept, as enumerations ask for the same with every network."""
+    return accelerator_row(config, images)
+
+
+@lru_cache(maxsize=_KEPT)
+def _rules(config: AcceleratorConfig) -> tuple[Violation, ...]:
+    """Rules that a configuration breaks whatever the network; kept as :func:`_row`."""
+    return tuple(check(config))
+
+
 def _by_tables(network: Network, accelerators: Sequence[Hw]) -> dict[tuple[int, int], list[int]]:
     """Places of accelerators that the same tables of a network are for, by (channels of a vector, lanes)."""
     if not network.concatenations:
@@ -120,7 +156,7 @@ def _violations(
 ) -> list[list[Violation]]:
     """Broken rules of configurations, whatever the network."""
     if fpga is None:
-        return [check(config) for config in configs]
+        return [list(_rules(config)) for config in configs]
     violations = [check(config) for config in configs]
     built = [i for i, broken in enumerate(violations) if not broken]
     columns = resource_columns(ConfigColumns.of([configs[i] for i in built]), fpga.family)

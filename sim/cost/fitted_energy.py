@@ -23,12 +23,13 @@ from sim.cost.energy_activities import activity_counts
 from sim.cost.energy_fit import EnergyFit, EnergyFits
 from sim.cost.energy_parts import EnergyBreakdown, Prediction
 from sim.cost.external_interface import ExternalInterface, interface_price
+from sim.cost.logic_area import fitted_memory_cells
 from sim.cost.silicon_features import FEATURES
 from sim.cost.silicon_fit import AREA, CLOCK, LEAKAGE, SiliconFit, SiliconFits
 from sim.cost.silicon_modules import MODULES, SiliconMemory, memory_ports, silicon_memories
 from sim.cost.silicon_shapes import FIFO, FLIP_FLOP_MEMORY
 from sim.cost.silicon_sums import Ask, figure_of, shape_figure
-from sim.cost.sram import FLIP_FLOP_ROWS, highest_mhz, memory_cells, sram
+from sim.cost.sram import FLIP_FLOP_ROWS, sram
 from sim.cost.sram_table import MemoryCells
 from sim.spec.accelerator import AcceleratorConfig
 
@@ -145,7 +146,7 @@ def _parts(
         part = ENERGY_PARTS[module.part]
         parts[part] = parts[part] + number * own
         leakage_uw = leakage_uw + number * leakage
-    cells = memory_cells(min(clock_mhz, highest_mhz(MemoryCells.HIGH_PERFORMANCE)))
+    cells = fitted_memory_cells(silicon, clock_mhz)
     for kind in silicon_memories():
         number = ask(kind.fields, kind.number)
         if np.any(number):

@@ -22,7 +22,14 @@ from sim.cost.sram import FLIP_FLOP_ROWS, highest_mhz, memory_cells, sram
 from sim.cost.sram_table import MemoryCells
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["AREA_PARTS", "fitted_area", "fitted_areas", "logic_area", "logic_figure"]
+__all__ = [
+    "AREA_PARTS",
+    "fitted_area",
+    "fitted_areas",
+    "fitted_memory_cells",
+    "logic_area",
+    "logic_figure",
+]
 
 AREA_PARTS = tuple(AreaBreakdown.__dataclass_fields__)
 """Parts of an area."""
@@ -95,9 +102,15 @@ def logic_figure(config: AcceleratorConfig, fit: SiliconFit, figure: str) -> flo
     return float(sum(sums.values()))
 
 
+def fitted_memory_cells(fit: SiliconFit, clock_mhz: float) -> MemoryCells:
+    """Transistors of an accelerator's macros in a fit's technology: above the clock of the fastest macros those."""
+    scale = fit.feature_nm / _FEATURE_NM
+    return memory_cells(min(clock_mhz * scale, highest_mhz(MemoryCells.HIGH_PERFORMANCE)))
+
+
 def _memory_um2(fit: SiliconFit, clock_mhz: float) -> Callable[[RamShape], float]:
     scale = fit.feature_nm / _FEATURE_NM
-    cells = memory_cells(min(clock_mhz * scale, highest_mhz(MemoryCells.HIGH_PERFORMANCE)))
+    cells = fitted_memory_cells(fit, clock_mhz)
 
     def memory_um2(shape: RamShape) -> float:
         if shape.rows <= FLIP_FLOP_ROWS:

@@ -92,6 +92,12 @@ _FEATURES = (
         lambda c: 8 * c.vector_bytes * c.compute_lanes * (c.pes_x > 1),
     ),
     Feature(
+        "joined_bits",
+        "bits of a vector, where a row has several PEs",
+        ("simd_units", "pes_x"),
+        lambda c: 8 * c.vector_bytes * (c.pes_x > 1),
+    ),
+    Feature(
         "union_bits",
         "ors of two that join a vector of every PE of a row",
         ("simd_units", "pes_x"),

@@ -36,6 +36,7 @@ __all__ = [
     "SiliconFits",
     "load",
     "module_features",
+    "parse",
     "save",
     "shipped",
     "shipped_if_any",
@@ -253,14 +254,17 @@ def load(path: Path) -> SiliconFits:
         One line that names the file, the rule and the value.
     """
     what = "silicon fits"
-    return _parse(read_bytes(path, what, DOCUMENT_LIMIT_BYTES), f"{what} {path}")
+    content = read_bytes(path, what, DOCUMENT_LIMIT_BYTES)
+    return parse(parse_json(content, f"{what} {path}"), f"{what} {path}")
 
 
 @lru_cache(maxsize=1)
 def shipped_if_any() -> SiliconFits | None:
     """Fits that are shipped with this version of the gateware; None if there are none."""
     file = resources.files(__package__).joinpath(DEFAULT_FILE)
-    return _parse(file.read_bytes(), DEFAULT_FILE) if file.is_file() else None
+    if not file.is_file():
+        return None
+    return parse(parse_json(file.read_bytes(), DEFAULT_FILE))
 
 
 def shipped() -> SiliconFits:
@@ -279,14 +283,25 @@ def shipped() -> SiliconFits:
     return fits
 
 
-def _parse(content: bytes, what: str) -> SiliconFits:
-    data = parse_json(content, what)
+def parse(data: Any, what: str = DEFAULT_FILE) -> SiliconFits:
+    """Fits of a file's JSON value.
+
+    Raises
+    ------
+    DesignFileError
+        One line that names the file, the rule and the value.
+    """
     if isinstance(data, dict) and data.get("schema", SCHEMA) != SCHEMA:
         raise DesignFileError(f"{what}: schema must be {SCHEMA}, not {shown(data['schema'])}")
     record = checked(_FitsRecord, data, f"{what}: fits")
     for place, fit in enumerate(record.fits):
         for kind, module in fit.modules.items():
             _require_features(kind, module, f"{what}: fits.fits[{place}].modules")
+    cells = sorted({fit.target for fit in record.fits if fit.clock_mhz})
+    if len(cells) > 1:
+        raise DesignFileError(
+            f"{what}: fits.fits must be of one library of standard cells, not {' and '.join(cells)}"
+        )
     return SiliconFits(
         gateware_hash=record.gateware_hash,
         tool=record.tool,

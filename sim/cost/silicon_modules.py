@@ -96,7 +96,7 @@ MODULES = (
     SiliconModule(
         kind="union",
         part="interconnect",
-        features=("union_bits",),
+        features=("joined_bits", "union_bits"),
         fields=_LANES,
         number=_unions,
     ),

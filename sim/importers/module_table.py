@@ -128,7 +128,7 @@ MODULES = (
     ModuleRow(
         modules="`*`, `torch.mul` of two tensors",
         becomes="`factors` of the vector, and `multiply`; of one shape nine layers with activation tables",
-        conditions="of one shape, or one with a value for each channel of the other, as in squeeze-and-excitation",
+        conditions="of one shape, or one with a value for each channel of the other, as in squeeze-and-excitation, for each pixel or for all",
         operators=("mul.Tensor",),
     ),
     ModuleRow(

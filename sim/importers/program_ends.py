@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sim.importers.host import (
     Dequantize,
     HostProgram,
+    HostStart,
     HostStep,
     Logistic,
     LogSoftmax,
@@ -15,9 +16,9 @@ from sim.importers.host import (
     Softmax,
     Transpose,
 )
-from sim.spec.network import Network
+from sim.spec.network import Network, TensorSpec
 
-__all__ = ["ProgramEnds"]
+__all__ = ["ProgramEnds", "ProgramStart"]
 
 _FUNCTIONS: dict[str, HostStep] = {
     "softmax": Softmax(beta=1.0, scale=1.0),
@@ -29,29 +30,22 @@ _IMAGE, _SIGNAL = 4, 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProgramEnds:
-    """Forms of a module's input and output.
+class ProgramStart:
+    """Form of one of a module's inputs.
 
     Parameters
     ----------
     rank : int
-        Axes of the input: 4 for [N, C, H, W], 3 for [N, C, L], 2 for [N, C].
-    functions : tuple of str
-        What is computed of the output: "softmax", "log_softmax", "sigmoid".
-    signal : bool
-        Whether the output is [N, C, L]; of an image it is [N, C, H, W], of one pixel [N, C].
+        Axes: 4 for [N, C, H, W], 3 for [N, C, L], 2 for [N, C].
     half_even : bool
-        Whether inputs are quantized as PyTorch does, with ties to even.
+        Whether it is quantized as PyTorch does, with ties to even.
     """
 
     rank: int = _IMAGE
-    functions: tuple[str, ...] = ()
-    signal: bool = False
     half_even: bool = False
 
-    def host(self, network: Network) -> HostProgram:
-        """Steps around the network: inputs and outputs are float32 in the module's own layout."""
-        source, result = network.input, network.output
+    def host(self, source: TensorSpec) -> HostStart:
+        """Steps before the network, of float32 in the module's own layout."""
         shape: tuple[int, ...] = (source.channels, source.height, source.width)
         before: list[HostStep] = [Transpose(axes=(1, 2, 0))]
         if self.rank == _SIGNAL:
@@ -62,6 +56,34 @@ class ProgramEnds:
             before = [Reshape(shape=source.shape)]
         quantize = QuantizeHalfEven if self.half_even else Quantize
         before.append(quantize(scale=source.scale, zero_point=source.zero_point, dtype="int8"))
+        return HostStart(input=ModelPort(dtype="float32", shape=shape), before=tuple(before))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramEnds:
+    """Forms of a module's inputs and output.
+
+    Parameters
+    ----------
+    starts : tuple of ProgramStart
+        Of the inputs, in the module's order; images if not given.
+    functions : tuple of str
+        What is computed of the output: "softmax", "log_softmax", "sigmoid".
+    signal : bool
+        Whether the output is [N, C, L]; of an image it is [N, C, H, W], of one pixel [N, C].
+    """
+
+    starts: tuple[ProgramStart, ...] = ()
+    functions: tuple[str, ...] = ()
+    signal: bool = False
+
+    def host(self, network: Network) -> HostProgram:
+        """Steps around the network: inputs and outputs are float32 in the module's own layout."""
+        result = network.output
+        starts = self.starts or (ProgramStart(),) * len(network.inputs)
+        first, *further = (
+            start.host(source) for start, source in zip(starts, network.inputs, strict=True)
+        )
         real = Dequantize(scale=result.scale, zero_point=result.zero_point)
         functions = [_FUNCTIONS[name] for name in self.functions]
         height, width, channels = result.shape
@@ -77,9 +99,10 @@ class ProgramEnds:
         # Functions are over the last axis, the channels in memory.
         after = [real, *functions, *order] if functions else [*order, real]
         return HostProgram(
-            input=ModelPort(dtype="float32", shape=shape),
-            before=tuple(before),
+            input=first.input,
+            before=first.before,
             logits_shape=logits,
             after=tuple(after),
             output=ModelPort(dtype="float32", shape=sizes),
+            further_inputs=tuple(further),
         )

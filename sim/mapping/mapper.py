@@ -5,13 +5,15 @@ splits, and addresses in external memory.
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sim.arrays.geometry import ceil_div, groups_of, pixel_bytes
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.network_input import input_bank, input_bytes, input_pixel_bytes
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
-from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.arrays.tables import Hw, LayerColumn, TensorColumn
 from sim.arrays.weight_stream import layer_beats, table_row_beats
+from sim.mapping.bank_room import any_depth
 from sim.mapping.borders import choose_borders
 from sim.mapping.descriptor_counts import (
     MAX_DESCRIPTORS,
@@ -20,6 +22,8 @@ from sim.mapping.descriptor_counts import (
 )
 from sim.mapping.execution import issue_slots, planned_ports, read_channels, weight_rows
 from sim.mapping.joined import join
+from sim.mapping.known import OF_SPLITS, write_layer
+from sim.mapping.memo import KEY, keep, look_up, own_memo
 from sim.mapping.residency import allocate, mark_resident
 from sim.mapping.splits import choose_block, choose_split, share_rows, split_count
 from sim.mapping.stored_weights import choose_stored, pass_on_room
@@ -27,7 +31,9 @@ from sim.mapping.tile_choice import choose_tiles
 from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES, TABLE_ROWS
 from sim.spec.descriptor import ExecuteOp
 
-__all__ = ["plan_network"]
+__all__ = ["plan_kernel", "plan_network"]
+
+Array = NDArray[np.int64]
 
 ALIGNMENT_BYTES = 128
 """Weight blocks and tensors start at multiples of this in external memory."""
@@ -36,6 +42,29 @@ ADD_ROWS = 3
 """Parameter rows of ADD: operand a, operand b, sum."""
 
 LAYER_COLUMNS, TENSOR_COLUMNS = len(LayerPlan), len(TensorPlan)
+
+_SPLIT_BY = np.array(
+    [
+        *(LayerPlan.TILE_Y, LayerPlan.TILE_X, LayerPlan.IN_TILE_Y, LayerPlan.IN_TILE_X),
+        *(LayerPlan.HALO_TOP, LayerPlan.HALO_BOTTOM, LayerPlan.HALO_LEFT, LayerPlan.HALO_RIGHT),
+        *(LayerPlan.PIXELS, LayerPlan.SOURCES, LayerPlan.SPREAD, LayerPlan.ROUNDS),
+        *(LayerPlan.IMAGES, LayerPlan.IN_BANK, LayerPlan.OUT_BANK),
+        # kept where nothing is split
+        *(LayerPlan.BORDER_TOP, LayerPlan.BORDER_BOTTOM),
+    ],
+    np.int64,
+)
+"""Columns of a layer's plan that :func:`_split` reads."""
+
+_SPLIT_COLUMNS = np.array(
+    [
+        *(LayerPlan.SPLITS, LayerPlan.SPLIT_TAP_ROWS, LayerPlan.SPLIT_TAP_COLUMNS),
+        *(LayerPlan.SPLIT_STEPS, LayerPlan.BLOCK_ROWS, LayerPlan.BLOCK_COLUMNS),
+        *(LayerPlan.BORDER_TOP, LayerPlan.BORDER_BOTTOM),
+    ],
+    np.int64,
+)
+"""Columns that it writes."""
 
 
 @in_place
@@ -92,6 +121,28 @@ def _split(layer, channels, hw, plan):
         plan[LayerPlan.PIXELS],
         share_rows(plan[LayerPlan.IMAGES], hw.accumulator_rows)[1],
     )
+
+
+@in_place
+def _known_split(layer, channels, hw, plan, memo):
+    """Fill the splits and blocks of a layer's plan as :func:`_split`, of what is known or from then on."""
+    place = KEY + write_layer(memo, OF_SPLITS, layer)
+    memo[place], memo[place + 1] = channels, hw.simd
+    memo[place + 2], memo[place + 3] = hw.lanes, hw.weight_rows
+    memo[place + 4] = hw.accumulator_rows
+    place += 5
+    for column in _SPLIT_BY:
+        memo[place] = plan[column]
+        place += 1
+    length = place - KEY
+    result = look_up(memo, length)
+    if result == 0:
+        _split(layer, channels, hw, plan)
+        result = keep(memo, length, len(_SPLIT_COLUMNS))
+        for j in range(len(_SPLIT_COLUMNS)):
+            memo[result + j] = plan[_SPLIT_COLUMNS[j]]
+    for j in range(len(_SPLIT_COLUMNS)):
+        plan[_SPLIT_COLUMNS[j]] = memo[result + j]
 
 
 @in_place
@@ -153,7 +204,7 @@ def _for_host(t, tensors):
 
 
 @kernel
-def _reside(layers, tensors, hw, cut, lp, tp):
+def _reside(layers, tensors, hw, cut, lp, tp, memo, depths):
     """Choose what stays in local memory, and where; returns as :func:`sim.mapping.residency.allocate`.
 
     Concatenations whose parts turn out not to lie together are tried again with their parts apart.
@@ -168,14 +219,15 @@ def _reside(layers, tensors, hw, cut, lp, tp):
             tp[t, TensorPlan.RESIDENT_UNTIL] = -1
         join(layers, tensors, hw, cut, apart, tp)
         mark_resident(layers, tensors, hw, cut, tp)
-        failure, i, needed, available = allocate(layers, tensors, hw, cut, lp, tp)
+        failure, i, needed, available = allocate(layers, tensors, hw, cut, lp, tp, memo, depths)
         if failure != Failure.APART:
             return failure, i, needed, available
         apart[i] = 1
 
 
-@kernel
-def plan_network(layers, tensors, hw, cut):
+def plan_network(
+    layers: Array, tensors: Array, hw: Hw, cut: int, depths: Array | None = None
+) -> tuple[int, int, int, int, Array, Array, int]:
     """Map a network onto an accelerator.
 
     Parameters
@@ -185,6 +237,8 @@ def plan_network(layers, tensors, hw, cut):
     cut : int
         With several images per program: the layers before run image after image, each with the
         whole local memory, the others with all images together.
+    depths : int64[2], optional
+        Narrowed to the depths of banks that have the same plan (:mod:`sim.mapping.bank_room`), of each image's part of them.
 
     Returns
     -------
@@ -194,6 +248,15 @@ def plan_network(layers, tensors, hw, cut):
     end : int
         First external address after weights and tensors.
     """
+    made: tuple[int, int, int, int, Array, Array, int]
+    same = any_depth() if depths is None else depths
+    made = plan_kernel(layers, tensors, hw, cut, own_memo(), same)
+    return made
+
+
+@kernel
+def plan_kernel(layers, tensors, hw, cut, memo, depths):
+    """Answer as :func:`plan_network`, with a memo of :mod:`sim.mapping.memo`."""
     n = layers.shape[0]
     count = tensors.shape[0]
     lp = np.empty((n, LAYER_COLUMNS), np.int64)
@@ -223,16 +286,16 @@ def plan_network(layers, tensors, hw, cut):
         if layer[LayerColumn.TABLE]:
             lp[i, LayerPlan.TABLE_ADDRESS] = address
             address += TABLE_ROWS * table_row_beats(hw) * hw.bus_bytes
-    choose_stored(layers, tensors, hw, cut, lp)
-    choose_tiles(layers, tensors, hw, cut, lp, tp)
-    failure, i, needed, available = _reside(layers, tensors, hw, cut, lp, tp)
+    choose_stored(layers, tensors, hw, cut, lp, memo)
+    choose_tiles(layers, tensors, hw, cut, lp, tp, memo, depths)
+    failure, i, needed, available = _reside(layers, tensors, hw, cut, lp, tp, memo, depths)
     if failure != Failure.NONE:
         return failure, i, needed, available, lp, tp, 0
     lp[0, LayerPlan.IN_BANK] = input_bank(layers[0], tensors[0, TensorColumn.CHANNELS], hw)
     for i in range(n):
         source = tensors[layers[i, LayerColumn.INPUT]]
-        _split(layers[i], read_channels(layers[i], source, hw), hw, lp[i])
-    pass_on_room(layers, tensors, hw, cut, lp)
+        _known_split(layers[i], read_channels(layers[i], source, hw), hw, lp[i], memo)
+    pass_on_room(layers, tensors, hw, cut, lp, memo)
     address = _place_tensors(layers, tensors, hw, address, tp)
     for i in range(n):
         tp[i + 1, TensorPlan.PIECES] = stores_of_tile(tensors[i + 1], lp[i], tp[i + 1])

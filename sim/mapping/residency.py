@@ -10,9 +10,9 @@ from sim.arrays.geometry import ceil_div, groups_of, resident_halo
 from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import Failure, LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.mapping.bank_room import fits
 from sim.mapping.execution import (
     SPREAD,
-    choose_pixels,
     exchanged,
     layer_work,
     lets_spread,
@@ -27,6 +27,7 @@ from sim.mapping.joined import (
     share_halos,
     store_parts,
 )
+from sim.mapping.known import known_pixels
 from sim.mapping.stored_weights import own_row
 from sim.mapping.tile_choice import axis, fits_tile, pixel_columns, weighed
 from sim.mapping.tiling import choose_tiling, extent
@@ -101,12 +102,14 @@ def mark_resident(layers, tensors, hw, cut, tensor_plan):
 
 
 @in_place
-def _place(live, n_live, size, depth):
+def _place(live, n_live, size, depth, depths):
     """Lowest free address for ``size`` vectors, or -1."""
     best = -1
     for candidate in range(n_live + 1):
         address = 0 if candidate == n_live else live[candidate, START] + live[candidate, SIZE]
-        if address + size > depth or (best >= 0 and address >= best):
+        if best >= 0 and address >= best:
+            continue
+        if not fits(address + size, depth, depths):
             continue
         free = True
         for j in range(n_live):
@@ -120,13 +123,13 @@ def _place(live, n_live, size, depth):
 
 
 @in_place
-def _keep(live, n_live, t, until, area, tensors, hw):
+def _keep(live, n_live, t, until, area, tensors, hw, depths):
     """Note tensor ``t`` among what is in local memory until a layer; returns its address, or -1.
 
     A plane of it takes ``area`` vectors.
     """
     size = ceil_div(groups_of(tensors[t, TensorColumn.CHANNELS], hw.simd), hw.lanes) * area
-    address = _place(live, n_live, size, hw.bank_depth)
+    address = _place(live, n_live, size, hw.bank_depth, depths)
     live[n_live, START], live[n_live, SIZE] = address, size
     live[n_live, UNTIL], live[n_live, TENSOR] = until, t
     return address
@@ -180,14 +183,14 @@ def _serves(i, t, layers, tensors, hw, tp):
 
 
 @in_place
-def _weigh_exchange(i, work, layers, tensors, hw, lp, tp, tile_x, exchange):
+def _weigh_exchange(i, work, layers, tensors, hw, lp, tp, tile_x, exchange, memo):
     """Weight of layer i, of that work, with such tiles and such an exchange, and its pixels computed at once."""
     layer, out = layers[i], tp[i + 1]
     source = tensors[layer[LayerColumn.INPUT]]
     in_x = lp[i, LayerPlan.IN_TILE_X]
     if exchange == SPREAD:
         in_x = source[TensorColumn.WIDTH]
-    pixels, cycles, transfer = choose_pixels(
+    pixels, cycles, transfer = known_pixels(
         work,
         layer,
         out[TensorPlan.TILE_Y],
@@ -202,12 +205,13 @@ def _weigh_exchange(i, work, layers, tensors, hw, lp, tp, tile_x, exchange):
         ),
         exchange,
         hw,
+        memo,
     )
     return weighed(cycles, transfer), pixels
 
 
 @in_place
-def _exchange(i, layers, tensors, hw, lp, tp):
+def _exchange(i, layers, tensors, hw, lp, tp, memo):
     """Choose what the PE columns of layer i split, by the layouts of its tensors; fill its plan."""
     layer, out, plan = layers[i], tp[i + 1], lp[i]
     op, t = layer[LayerColumn.OP], layer[LayerColumn.INPUT]
@@ -234,11 +238,11 @@ def _exchange(i, layers, tensors, hw, lp, tp):
     operand = tensors[layer[LayerColumn.INPUT]]
     outputs = tensors[i + 1, TensorColumn.CHANNELS]
     work = layer_work(layer, read_channels(layer, operand, hw), outputs, hw)
-    best, pixels = _weigh_exchange(i, work, layers, tensors, hw, lp, tp, tile_x, exchange)
+    best, pixels = _weigh_exchange(i, work, layers, tensors, hw, lp, tp, tile_x, exchange, memo)
     # a loaded POOL reads tiles
     free = in_strip or (loaded and op != ExecuteOp.POOL)
     if out[TensorPlan.STRIPS] and free and lets_spread(layer, 1):
-        weight, other = _weigh_exchange(i, work, layers, tensors, hw, lp, tp, width, SPREAD)
+        weight, other = _weigh_exchange(i, work, layers, tensors, hw, lp, tp, width, SPREAD, memo)
         if weight < best:
             tile_x, exchange, pixels, in_strip = width, SPREAD, other, True
     groups = groups_of(tensors[i + 1, TensorColumn.CHANNELS], hw.simd)
@@ -253,12 +257,12 @@ def _exchange(i, layers, tensors, hw, lp, tp):
 
 
 @in_place
-def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
+def _whole(i, layers, tensors, hw, lp, tp, live, n_live, memo, depths):
     """Try layer i in one pass with a resident output. Returns the new n_live, or -1."""
     layer = layers[i]
     depth, lanes, simd = hw.bank_depth, hw.lanes, hw.simd
     out = tp[i + 1]
-    _exchange(i, layers, tensors, hw, lp, tp)
+    _exchange(i, layers, tensors, hw, lp, tp, memo)
     tile_y, tile_x = lp[i, LayerPlan.TILE_Y], lp[i, LayerPlan.TILE_X]
     in_strip = lp[i, LayerPlan.IN_STRIPS] == 1
     lp[i, LayerPlan.IN_BANK] = lp[i, LayerPlan.OUT_BANK] = 0
@@ -289,7 +293,7 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
             rows, columns = extent(layer, tile_y, reach, simd)
         planes = ceil_div(ceil_div(tensors[t, TensorColumn.CHANNELS], simd), lanes)
         size = planes * rows * columns
-        address = _place(live, n_live, size, depth)
+        address = _place(live, n_live, size, depth, depths)
         if address < 0:
             return -1
         live[n_live, START], live[n_live, SIZE] = address, size
@@ -312,7 +316,7 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
             if out[TensorPlan.STRIPS]:
                 columns = max(columns, hw.pes_x * ceil_div(out[TensorPlan.TILE_X], hw.pes_x))
             address = _keep(
-                live, n_live, root, last_use(root, tensors, tp), rows * columns, tensors, hw
+                live, n_live, root, last_use(root, tensors, tp), rows * columns, tensors, hw, depths
             )
             if address < 0:
                 return -1
@@ -323,7 +327,7 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
         lp[i, LayerPlan.OUT_BANK] = out[TensorPlan.BANK]
     else:
         until = max(i, out[TensorPlan.RESIDENT_UNTIL])
-        address = _keep(live, n_live, i + 1, until, rows * columns, tensors, hw)
+        address = _keep(live, n_live, i + 1, until, rows * columns, tensors, hw, depths)
         if address < 0:
             return -1
         n_live += 1
@@ -350,10 +354,11 @@ def _whole(i, layers, tensors, hw, lp, tp, live, n_live):
 
 
 @kernel
-def allocate(layers, tensors, hw, cut, lp, tp):
+def allocate(layers, tensors, hw, cut, lp, tp, memo, depths):
     """Walk forward; returns (failure, layer, vectors needed, vectors there).
 
-    With :attr:`Failure.APART` the second number is the concatenation whose parts must lie apart.
+    With :attr:`Failure.APART` the second number is the concatenation whose parts must lie apart. ``memo`` is of
+    :mod:`sim.mapping.memo`, ``depths`` of :mod:`sim.mapping.bank_room`.
     """
     n = layers.shape[0]
     live = np.empty((n + 4, LIVE_COLUMNS), np.int64)
@@ -373,7 +378,7 @@ def allocate(layers, tensors, hw, cut, lp, tp):
         joined = is_joined(i + 1, tensors, tp)
         alone = n_live == 0 and tp[i + 1, TensorPlan.RESIDENT_UNTIL] < 0 and not joined
         if not alone:
-            grown = _whole(i, layers, tensors, share, lp, tp, live, n_live)
+            grown = _whole(i, layers, tensors, share, lp, tp, live, n_live, memo, depths)
         if grown < 0 and not alone:
             held = 0
             for j in range(mark):
@@ -384,7 +389,7 @@ def allocate(layers, tensors, hw, cut, lp, tp):
                     root = _demote(live[j, TENSOR], i, tensors, tp)
                     if root >= 0:
                         return Failure.APART, root, 0, 0
-            grown = _whole(i, layers, tensors, share, lp, tp, live, held)
+            grown = _whole(i, layers, tensors, share, lp, tp, live, held, memo, depths)
             mark = held
         if grown < 0 and joined:
             return Failure.APART, tensors[i + 1, TensorColumn.ROOT], 0, 0
@@ -394,7 +399,13 @@ def allocate(layers, tensors, hw, cut, lp, tp):
                 if root >= 0:
                     return Failure.APART, root, 0, 0
             short = choose_tiling(
-                layers[i], tensors[layers[i, LayerColumn.INPUT]], tensors[i + 1], share, lp[i]
+                layers[i],
+                tensors[layers[i, LayerColumn.INPUT]],
+                tensors[i + 1],
+                share,
+                lp[i],
+                memo,
+                depths,
             )
             if short > 0:
                 return Failure.TILE, i, share.bank_depth + short, share.bank_depth

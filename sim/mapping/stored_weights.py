@@ -12,7 +12,8 @@ from sim.arrays.kernel import in_place, kernel
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import Hw, LayerColumn, TensorColumn
 from sim.arrays.weight_stream import layer_blocks
-from sim.mapping.execution import NO_HALO, choose_pixels, layer_work, read_channels
+from sim.mapping.execution import NO_HALO, layer_work, read_channels
+from sim.mapping.known import known_pixels
 
 __all__ = ["choose_stored", "list_passed_on", "own_row", "pass_on_room"]
 
@@ -54,10 +55,10 @@ def _rows(layer, target, plan, simd):
 
 
 @in_place
-def _cycles(layer, source, target, hw):
+def _cycles(layer, source, target, hw, memo):
     """Cycles that a layer is taken to need on the largest tile, of all images that it is for."""
     channels, outputs = read_channels(layer, source, hw), target[TensorColumn.CHANNELS]
-    _, cycles, transfer = choose_pixels(
+    _, cycles, transfer = known_pixels(
         layer_work(layer, channels, outputs, hw),
         layer,
         ceil_div(target[TensorColumn.HEIGHT], hw.pes_y),
@@ -67,12 +68,13 @@ def _cycles(layer, source, target, hw):
         NO_HALO,
         0,
         hw,
+        memo,
     )
     return max(cycles, transfer)
 
 
 @kernel
-def choose_stored(layers, tensors, hw, cut, lp):
+def choose_stored(layers, tensors, hw, cut, lp, memo):
     """Give the layers' weights places in the weight store.
 
     Parameters
@@ -84,18 +86,20 @@ def choose_stored(layers, tensors, hw, cut, lp):
     lp : int64[n, len(LayerPlan)]
         Has WEIGHT_ROWS and PARAMETER_ROWS; written are STORED_ROWS, and STORE_ROW, which rises from layer
         to layer.
+    memo : int64[n]
+        Of :mod:`sim.mapping.memo`.
     """
     n, total = layers.shape[0], 0
     for i in range(n):
         lp[i, LayerPlan.STORED_ROWS] = _rows(layers[i], tensors[i + 1], lp[i], hw.simd)
         total += lp[i, LayerPlan.STORED_ROWS]
     if total > hw.store_rows:
-        _share(layers, tensors, hw, cut, lp)
+        _share(layers, tensors, hw, cut, lp, memo)
     _place(lp)
 
 
 @kernel
-def pass_on_room(layers, tensors, hw, cut, lp):
+def pass_on_room(layers, tensors, hw, cut, lp, memo):
     """Let others have the room of a layer that is too small for its first LOAD.
 
     They come in the order in which layers had their room: those whose first LOAD fits, and the last of them in
@@ -103,7 +107,7 @@ def pass_on_room(layers, tensors, hw, cut, lp):
 
     Parameters
     ----------
-    layers, tensors, hw, cut
+    layers, tensors, hw, cut, memo
         As of :func:`choose_stored`.
     lp : int64[n, len(LayerPlan)]
         Complete; STORED_ROWS and STORE_ROW are written again.
@@ -116,7 +120,7 @@ def pass_on_room(layers, tensors, hw, cut, lp):
     if short < 0:
         return
     saved = np.empty(n, np.int64)
-    _weigh_savings(layers, tensors, hw, cut, saved)
+    _weigh_savings(layers, tensors, hw, cut, saved, memo)
     while free > 0:
         best = best_rows = -1
         for i in range(n):
@@ -137,7 +141,7 @@ def pass_on_room(layers, tensors, hw, cut, lp):
 
 
 @kernel
-def list_passed_on(layers, tensors, hw, cut, lp, passed):
+def list_passed_on(layers, tensors, hw, cut, lp, passed, memo):
     """List the rows that layers may get of another's room by :func:`pass_on_room`, whatever their mappings are.
 
     They get these or none: a layer that fits as a whole gets its rows, for its first LOAD fits, too; a layer that does
@@ -145,7 +149,7 @@ def list_passed_on(layers, tensors, hw, cut, lp, passed):
 
     Parameters
     ----------
-    layers, tensors, hw, cut
+    layers, tensors, hw, cut, memo
         As of :func:`choose_stored`.
     lp : int64[n, len(LayerPlan)]
         As :func:`choose_stored` leaves it, with splits.
@@ -161,7 +165,7 @@ def list_passed_on(layers, tensors, hw, cut, lp, passed):
     if free == 0:
         return
     saved = np.empty(n, np.int64)
-    _weigh_savings(layers, tensors, hw, cut, saved)
+    _weigh_savings(layers, tensors, hw, cut, saved, memo)
     while free > 0:
         best = best_rows = -1
         for i in range(n):
@@ -214,7 +218,7 @@ def _place(lp):
 
 
 @in_place
-def _weigh_savings(layers, tensors, hw, cut, saved):
+def _weigh_savings(layers, tensors, hw, cut, saved, memo):
     """Write to saved[n] the cycles that each layer's weights are taken to save in the store."""
     for i in range(layers.shape[0]):
         twin = layers[i, LayerColumn.TWIN]
@@ -222,13 +226,13 @@ def _weigh_savings(layers, tensors, hw, cut, saved):
             saved[i] = saved[twin]
         else:
             source, target = tensors[layers[i, LayerColumn.INPUT]], tensors[i + 1]
-            streamed = _cycles(layers[i], source, target, own_row(hw, i, cut, 0))
-            stored = _cycles(layers[i], source, target, own_row(hw, i, cut, _ALL_ROWS))
+            streamed = _cycles(layers[i], source, target, own_row(hw, i, cut, 0), memo)
+            stored = _cycles(layers[i], source, target, own_row(hw, i, cut, _ALL_ROWS), memo)
             saved[i] = max(0, streamed - stored) * (hw.images if i < cut else 1)
 
 
 @kernel
-def _share(layers, tensors, hw, cut, lp):
+def _share(layers, tensors, hw, cut, lp, memo):
     """Write how many STORED_ROWS each layer has of a store that is too small for all."""
     n, free = layers.shape[0], hw.store_rows
     if free == 0:
@@ -236,8 +240,8 @@ def _share(layers, tensors, hw, cut, lp):
             lp[i, LayerPlan.STORED_ROWS] = 0
         return
     saved = np.empty(n, np.int64)
-    _weigh_savings(layers, tensors, hw, cut, saved)
-    for _ in range(n):
+    _weigh_savings(layers, tensors, hw, cut, saved, memo)
+    while free > 0:
         best = -1
         for i in range(n):
             if saved[i] < 0:
@@ -248,3 +252,6 @@ def _share(layers, tensors, hw, cut, lp):
         saved[best] = -1
         lp[best, LayerPlan.STORED_ROWS] = min(free, lp[best, LayerPlan.STORED_ROWS])
         free -= lp[best, LayerPlan.STORED_ROWS]
+    for i in range(n):
+        if saved[i] >= 0:
+            lp[i, LayerPlan.STORED_ROWS] = 0

@@ -11,6 +11,7 @@ from sim.arrays.kernel import in_place, kernel
 from sim.arrays.network_input import input_cycles, windows_per_vector
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.mapping.bank_room import fits
 from sim.mapping.execution import (
     NO_HALO,
     SPREAD,
@@ -23,6 +24,8 @@ from sim.mapping.execution import (
     weight_blocks,
     weight_rows,
 )
+from sim.mapping.known import OF_TILES, write_shapes, write_work
+from sim.mapping.memo import keep, look_up
 from sim.mapping.stored_weights import own_row
 from sim.spec.descriptor import ExecuteOp
 
@@ -176,15 +179,22 @@ def _weigh_alone(work, layer, source, target, out_y, strip, hw, out_x, weights):
 
 
 @in_place
-def _weigh_states(layer, source, target, hw, times, tiles, count, weights, alone):
-    """Write to alone[count, 2] what a layer weighs ``times`` times on each of so many tiles."""
+def _weigh_states(layer, source, target, hw, times, tiles, count, weights, alone, memo):
+    """Write to alone[count, 2] what a layer weighs ``times`` times on each of so many tiles, all that its output has."""
     outputs = target[TensorColumn.CHANNELS]
     work = layer_work(layer, read_channels(layer, source, hw), outputs, hw)
+    length = write_shapes(memo, write_work(memo, OF_TILES, work, layer, hw), source, target)
+    result = look_up(memo, length)
+    if result == 0:
+        result = keep(memo, length, 2 * count)
+        for state in range(count):
+            out_y, out_x, strip = tiles[state, 0], tiles[state, 1], tiles[state, 2] == 1
+            _weigh_alone(work, layer, source, target, out_y, strip, hw, out_x, weights)
+            memo[result + 2 * state], memo[result + 2 * state + 1] = weights[0], weights[1]
     for state in range(count):
-        out_y, out_x, strip = tiles[state, 0], tiles[state, 1], tiles[state, 2] == 1
-        _weigh_alone(work, layer, source, target, out_y, strip, hw, out_x, weights)
         for way in range(2):
-            alone[state, way] = _FAR if weights[way] == _FAR else times * weights[way]
+            weight = memo[result + 2 * state + way]
+            alone[state, way] = _FAR if weight == _FAR else times * weight
 
 
 @in_place
@@ -226,6 +236,8 @@ def _weigh_tiles(
     cost,
     origin,
     cut,
+    memo,
+    depths,
 ):
     """Fill row i: the tiles of layer i's output, what they cost at least, and the tile before.
 
@@ -257,7 +269,9 @@ def _weigh_tiles(
     )
     counts[i] = _list_tiles(target, hw, tiles[i])
     if twin == i or not like:
-        _weigh_states(layer, source, target, share, times, tiles[i], counts[i], weights, alone[i])
+        _weigh_states(
+            layer, source, target, share, times, tiles[i], counts[i], weights, alone[i], memo
+        )
     else:
         for state in range(counts[i]):
             for way in range(2):
@@ -288,10 +302,13 @@ def _weigh_tiles(
                 )
                 or (
                     (strip or in_strip)
-                    and _vectors(before, tiles[i - 1, last], share)
-                    + _vectors(target, tiles[i, state], share)
-                    + beside
-                    > share.bank_depth
+                    and not fits(
+                        _vectors(before, tiles[i - 1, last], share)
+                        + _vectors(target, tiles[i, state], share)
+                        + beside,
+                        share.bank_depth,
+                        depths,
+                    )
                 )
             ):
                 total += TIE * spill
@@ -330,17 +347,40 @@ def _meets(i, state, layers, tensors, hw, out_y, out_x, strip, tiles, origin):
 
 
 @in_place
-def _is_part(t, other, tensors):
-    """Whether a tensor is another or lies in a concatenation with it."""
-    root = tensors[t, TensorColumn.ROOT]
-    return t == other or (root >= 0 and tensors[other, TensorColumn.ROOT] == root)
+def _last_readers(layers, tensors, readers, adders, roots):
+    """Write to readers[n] the last layer that reads each tensor, and to adders[n] the last that adds it to another.
+
+    A layer reads the concatenations in which a tensor lies, too, which are read when they are made at the latest. -1 where no layer from that
+    behind the tensor on does; the network's input does not count. ``roots`` is room for a number per tensor.
+    """
+    n = layers.shape[0]
+    for t in range(n):
+        readers[t] = adders[t] = -1
+    for t in range(tensors.shape[0]):
+        roots[t] = -1
+    for j in range(n):
+        for t in (layers[j, LayerColumn.INPUT], layers[j, LayerColumn.INPUT2]):
+            if 0 < t <= j:
+                readers[t] = j
+                if layers[j, LayerColumn.OP] == ExecuteOp.ADD:
+                    adders[t] = j
+            root = tensors[t, TensorColumn.ROOT]
+            if root >= 0:
+                roots[root] = j
+    for t in range(n):
+        root = tensors[t, TensorColumn.ROOT]
+        if root >= 0:
+            if 0 < t <= roots[root]:
+                readers[t] = max(readers[t], roots[root])
+            readers[t] = max(readers[t], tensors[root, TensorColumn.MADE])
 
 
 @kernel
-def choose_tiles(layers, tensors, hw, cut, lp, tile):
+def choose_tiles(layers, tensors, hw, cut, lp, tile, memo, depths):
     """Fill the tensor plan ``tile`` with each tensor's tile by dynamic programming.
 
-    Of the layer plan ``lp`` it reads which weights are in the weight store.
+    Of the layer plan ``lp`` it reads which weights are in the weight store. ``memo`` is of :mod:`sim.mapping.memo`,
+    ``depths`` of :mod:`sim.mapping.bank_room`.
     """
     n = layers.shape[0]
     # numba compiles np.empty and loops sooner than np.zeros. Of the others only what is written is read.
@@ -352,40 +392,38 @@ def choose_tiles(layers, tensors, hw, cut, lp, tile):
     alone = np.empty((n, most, 2), np.int64)
     weights = np.empty(2, np.int64)
     last_reader = 0
-    readers = np.empty(n + 1, np.int64)
+    # the last layer that reads a tensor, or adds it to another
+    readers = np.empty(n, np.int64)
+    adders = np.empty(n, np.int64)
+    _last_readers(layers, tensors, readers, adders, np.empty(tensors.shape[0], np.int64))
+    # vectors of a bank that come to those of strips that are read later, and leave them, before a layer
+    strips = np.empty(n + 1, np.int64)
     strip = np.empty(2, np.int64)
+    for i in range(n + 1):
+        strips[i] = 0
+    for t in range(1, n):
+        if readers[t] > t:
+            strip[0] = ceil_div(tensors[t, TensorColumn.HEIGHT], hw.pes_y)
+            strip[1] = tensors[t, TensorColumn.WIDTH]
+            size = _vectors(tensors[t], strip, hw)
+            strips[t + 1] += size
+            strips[min(readers[t], n - 1) + 1] -= size
+    beside = 0
     for i in range(n):
-        readers[i] = -1
         for state in range(most):
             cost[i, state], origin[i, state] = _FAR, 0
     for i in range(n):
         twin, kept = layers[i, LayerColumn.TWIN], lp[i, LayerPlan.STORED_ROWS]
         like = lp[twin, LayerPlan.STORED_ROWS] == kept and not twin < cut <= i
         share = own_row(hw, i, cut, kept)
-        for j in range(i, n if i > 0 else 0):
-            if _is_part(layers[j, LayerColumn.INPUT], i, tensors) or _is_part(
-                layers[j, LayerColumn.INPUT2], i, tensors
-            ):
-                readers[i] = j
-        if tensors[i, TensorColumn.ROOT] >= 0:
-            made = tensors[tensors[i, TensorColumn.ROOT], TensorColumn.MADE]
-            readers[i] = max(readers[i], made)
         last_reader = max(last_reader, readers[i])
-        summed = False
-        for j in range(i + 1, n):
-            operand = layers[j, LayerColumn.INPUT] == i or layers[j, LayerColumn.INPUT2] == i
-            summed |= operand and layers[j, LayerColumn.OP] == ExecuteOp.ADD
+        summed = adders[i] > i
         summed &= tensors[i, TensorColumn.HEIGHT] == tensors[i + 1, TensorColumn.HEIGHT]
         summed &= tensors[i, TensorColumn.WIDTH] == tensors[i + 1, TensorColumn.WIDTH]
-        beside = 0
-        for t in range(1, i):
-            if readers[t] >= i:
-                strip[0] = ceil_div(tensors[t, TensorColumn.HEIGHT], hw.pes_y)
-                strip[1] = tensors[t, TensorColumn.WIDTH]
-                beside += _vectors(tensors[t], strip, hw)
+        beside += strips[i]
         _weigh_tiles(
             i, layers, tensors, hw, share, like, last_reader > i, summed, beside, weights, tiles, counts, alone,
-            cost, origin, cut,
+            cost, origin, cut, memo, depths,
         )  # fmt: skip
     state = 0
     for other in range(counts[n - 1]):

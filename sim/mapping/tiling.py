@@ -5,7 +5,10 @@ from sim.arrays.kernel import in_place
 from sim.arrays.network_input import input_columns, input_cycles
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import LayerColumn, TensorColumn
+from sim.mapping.bank_room import BEYOND, LEAST, MOST, fits, note_depths
 from sim.mapping.execution import NO_HALO, choose_pixels, layer_work, read_channels, weight_blocks
+from sim.mapping.known import OF_TILING, write_shapes, write_work
+from sim.mapping.memo import KEY, keep, look_up
 from sim.spec.descriptor import ExecuteOp
 
 __all__ = ["choose_tiling", "extent", "lay_out"]
@@ -185,13 +188,42 @@ def _weigh(work, layer, source, target, tile_y, tile_x, whole, hw):
 
 
 @in_place
-def choose_tiling(layer, source, target, hw, plan):
+def choose_tiling(layer, source, target, hw, plan, memo, depths):
     """Choose a layer's tile and fill its plan; returns the vectors per bank that lack, or 0.
+
+    ``memo`` is of :mod:`sim.mapping.memo`, ``depths`` of :mod:`sim.mapping.bank_room`.
+    """
+    channels = read_channels(layer, source, hw)
+    work = layer_work(layer, channels, target[TensorColumn.CHANNELS], hw)
+    length = write_shapes(memo, write_work(memo, OF_TILING, work, layer, hw), source, target)
+    place = KEY + length
+    memo[place], memo[place + 1], memo[place + 2] = hw.bank_depth, hw.bus_bytes, hw.earn
+    memo[place + 3], memo[place + 4] = hw.cost, 1 if layer[LayerColumn.INPUT] == 0 else 0
+    length += 5
+    result = look_up(memo, length)
+    if result == 0:
+        result = keep(memo, length, 7)
+        same = memo[result + 5 : result + 7]
+        same[LEAST], same[BEYOND] = 0, MOST
+        short, tile_y, tile_x, pixels, whole = _best_tiling(work, layer, source, target, hw, same)
+        memo[result], memo[result + 1], memo[result + 2] = short, tile_y, tile_x
+        memo[result + 3], memo[result + 4] = pixels, 1 if whole else 0
+    note_depths(memo[result + 5], memo[result + 6], depths)
+    if memo[result] == 0:
+        lay_out(
+            layer, source, target, hw, plan,
+            memo[result + 1], memo[result + 2], memo[result + 3], memo[result + 4] == 1,
+        )  # fmt: skip
+    return memo[result]
+
+
+@in_place
+def _best_tiling(work, layer, source, target, hw, depths):
+    """(vectors per bank that lack, or 0; rows, columns, pixels of a tile; whether it holds all outputs).
 
     Weighs, for every number of passes along one axis, the fewest along the other that fit.
     """
-    depth, channels = hw.bank_depth, read_channels(layer, source, hw)
-    work = layer_work(layer, channels, target[TensorColumn.CHANNELS], hw)
+    depth = hw.bank_depth
     most_y, most_x = (
         ceil_div(target[TensorColumn.HEIGHT], hw.pes_y),
         ceil_div(target[TensorColumn.WIDTH], hw.pes_x),
@@ -204,10 +236,11 @@ def choose_tiling(layer, source, target, hw, plan):
             if tile_y == last_y:
                 continue
             last_y = tile_y
-            if _need(layer, source, target, tile_y, tile_x, whole, hw) > depth:
+            need = _need(layer, source, target, tile_y, tile_x, whole, hw)
+            if not fits(need, depth, depths):
                 continue
-            while tile_x < most_x and (
-                _need(layer, source, target, tile_y, tile_x + 1, whole, hw) <= depth
+            while tile_x < most_x and fits(
+                _need(layer, source, target, tile_y, tile_x + 1, whole, hw), depth, depths
             ):
                 tile_x += 1
             even = ceil_div(most_x, ceil_div(most_x, tile_x))
@@ -218,6 +251,5 @@ def choose_tiling(layer, source, target, hw, plan):
             if tile_x == most_x and layer[LayerColumn.KERNEL_Y] >= layer[LayerColumn.STRIDE_Y]:
                 break
     if best < 0:
-        return _need(layer, source, target, 1, 1, False, hw) - depth
-    lay_out(layer, source, target, hw, plan, best_y, best_x, best_pixels, best_whole)
-    return 0
+        return _need(layer, source, target, 1, 1, False, hw) - depth, 0, 0, 0, False
+    return 0, best_y, best_x, best_pixels, best_whole

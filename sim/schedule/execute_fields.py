@@ -3,6 +3,7 @@
 from sim.arrays.geometry import (
     add_slots,
     ceil_div,
+    pixel_log2,
     segment_slots,
     uses_window,
 )
@@ -77,7 +78,14 @@ from sim.spec.accelerator import DOT_WIDTH, REQUANTIZER_PHASES
 from sim.spec.descriptor import ExecuteOp
 from sim.spec.network import FACTOR_BYTES
 
-__all__ = ["execute_fields", "move_to_image", "move_to_round", "move_to_vector", "variants_of"]
+__all__ = [
+    "execute_fields",
+    "move_to_image",
+    "move_to_pass",
+    "move_to_round",
+    "move_to_vector",
+    "variants_of",
+]
 
 
 @in_place
@@ -240,12 +248,21 @@ def execute_fields(row, layer, plan, source, hw, pass_y, pass_x, variant, k, r0,
 
 
 @in_place
+def move_to_pass(row, hw, down, right):
+    """Move an EXECUTE descriptor so many passes down and to the right; POOL and ADD have no place in the image."""
+    if row[OP] < ExecuteOp.ADD:
+        row[ORIGIN_Y] += down * hw.pes_y * row[PITCH_Y]
+        row[ORIGIN_X] += right * hw.pes_x * row[PITCH_X]
+
+
+@in_place
 def move_to_round(row, plan, lanes, group):
     """Move an EXECUTE descriptor from its chunk's first output channel group to ``group``."""
-    plane, bank = group // lanes, group % lanes
+    log2 = pixel_log2(lanes)  # lanes are powers of two up to 8 as pixels are
+    plane, bank = group >> log2, group & (lanes - 1)
     place = plan[LayerPlan.OUT_BANK] + group
-    row[OUT_BANK] = place % lanes
-    row[OUT_ADDRESS] += place // lanes * plan[LayerPlan.OUT_PLANE]
+    row[OUT_BANK] = place & (lanes - 1)
+    row[OUT_ADDRESS] += (place >> log2) * plan[LayerPlan.OUT_PLANE]
     if row[OP] != ExecuteOp.CONV:
         row[IN_ADDRESS] = (row[IN_ADDRESS] + plane * plan[LayerPlan.IN_PLANE]) & LOCAL_MASK
     if row[OP] == ExecuteOp.DEPTHWISE or row[OP] == ExecuteOp.ADD:

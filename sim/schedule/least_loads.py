@@ -235,11 +235,11 @@ def least_weights(layer, plan, source, target, pixels, exchange, kept, hw):
 
 
 @in_place
-def place_weights(layers, tensors, hw, plan, passed):
+def place_weights(layers, tensors, hw, plan, passed, memo):
     """Give layers their places in the weight store, as the mapper does; False where weights fit no half.
 
     ``passed`` are the rows that layers have if they get room of another, of
-    :func:`sim.mapping.stored_weights.list_passed_on`.
+    :func:`sim.mapping.stored_weights.list_passed_on`; ``memo`` is of :mod:`sim.mapping.memo`.
     """
     for i in range(layers.shape[0]):
         layer, op = layers[i], layers[i, LayerColumn.OP]
@@ -250,8 +250,8 @@ def place_weights(layers, tensors, hw, plan, passed):
         plan[i, LayerPlan.WEIGHT_ROWS] = rows
         plan[i, LayerPlan.PARAMETER_ROWS] = ADD_ROWS if op == ExecuteOp.ADD else REQUANTIZER_PHASES
         _split(layer, channels, hw, plan[i])
-    choose_stored(layers, tensors, hw, 0, plan)
-    list_passed_on(layers, tensors, hw, 0, plan, passed)
+    choose_stored(layers, tensors, hw, 0, plan, memo)
+    list_passed_on(layers, tensors, hw, 0, plan, passed, memo)
     return True
 
 

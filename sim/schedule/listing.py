@@ -13,12 +13,15 @@ from sim.arrays.schedule_columns import (
     AFTER,
     FIELD_HIGH,
     FIELD_LOW,
+    FIELDS_WIDTH,
     LAYER,
     POST,
     QUEUE,
+    TRANSFER_WIDTH,
     WAIT,
     WIDTH,
 )
+from sim.spec.descriptor import Queue
 from sim.timing.cycles import step
 
 __all__ = [
@@ -75,7 +78,7 @@ class Listing(NamedTuple):
     Parameters
     ----------
     rows : int64[n, len(COLUMNS)]
-        Descriptors FIRST … COUNT - 1.
+        Descriptors FIRST … COUNT - 1. A LOAD's or STORE's columns that only EXECUTE has are 0 if all rows are kept, else anything.
     templates : int64[m, len(COLUMNS)]
         EXECUTE of every split and block of a pass, as in round 0 of a chunk.
     numbers : int64[TABLE_USED + 1]
@@ -94,8 +97,11 @@ class Listing(NamedTuple):
 
 
 @kernel
-def empty_listing(rows, templates, filled):
-    """List with room for so many rows and EXECUTEs of a pass, for a store with so many rows filled."""
+def empty_listing(rows, templates, filled, kept):
+    """List with room for so many rows and EXECUTEs of a pass, for a store with so many rows filled.
+
+    ``kept`` says whether all rows are kept.
+    """
     numbers, halves = np.zeros(TABLE_USED + 1, np.int64), np.empty((2, HALF_COLUMNS), np.int64)
     waited = np.empty((3, 3), np.int64)
     numbers[COUNT] = numbers[FIRST] = 0
@@ -108,8 +114,12 @@ def empty_listing(rows, templates, filled):
     for queue in range(3):
         for other in range(3):
             waited[queue, other] = -1
+    listed = np.empty((rows, WIDTH), np.int64)
+    for row in range(rows if kept else 0):
+        for j in range(WIDTH):
+            listed[row, j] = 0
     return Listing(
-        np.empty((rows, WIDTH), np.int64),
+        listed,
         np.empty((templates, WIDTH), np.int64),
         numbers,
         halves,
@@ -119,10 +129,12 @@ def empty_listing(rows, templates, filled):
 
 @inlined
 def begin(listing, queue, layer):
-    """Empty the next descriptor's row and return its place; it counts from :func:`add` on."""
+    """Empty the row of the next LOAD or STORE and return its place; it counts from :func:`add` on."""
     place = listing.numbers[COUNT] - listing.numbers[FIRST]
     row = listing.rows[place]
-    for j in range(WIDTH):
+    for j in range(TRANSFER_WIDTH):
+        row[j] = 0
+    for j in range(FIELDS_WIDTH, WIDTH):
         row[j] = 0
     row[QUEUE] = queue
     row[LAYER] = layer
@@ -173,7 +185,7 @@ def run(listing, check, hw, constants, clock):
 def _overflows(row):
     """Whether a descriptor's field cannot hold its value; without branches, so it is vectorized."""
     overflows = False
-    for j in range(WIDTH):
+    for j in range(FIELDS_WIDTH if row[QUEUE] == Queue.EXECUTE else TRANSFER_WIDTH):
         overflows |= (row[j] < FIELD_LOW[j]) | (row[j] > FIELD_HIGH[j])
     return overflows
 

@@ -83,7 +83,7 @@ class Progress(NamedTuple):
 
 
 @kernel
-def least_figures(layers, tensors, pixels, readers, accelerators, constants, colds):
+def least_figures(layers, tensors, pixels, readers, accelerators, constants, colds, memo):
     """Lower bounds of a network's run on accelerators, for one image on a memory of fixed latency.
 
     Parameters
@@ -136,7 +136,7 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants, col
         lost[0] = True
         packed = layers[0, LayerColumn.WINDOW_PIXELS] > 0
         if (packed and not packs(layers, tensors, hw)) or not place_weights(
-            layers, tensors, hw, plan, passed
+            layers, tensors, hw, plan, passed, memo
         ):
             for k in range(LEAST_COLUMNS):
                 figures[j, k] = float(IMPOSSIBLE)

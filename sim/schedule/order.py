@@ -22,7 +22,6 @@ from sim.arrays.kernel import in_place, inlined
 from sim.arrays.network_input import gathered
 from sim.arrays.plan_columns import LayerPlan, TensorPlan
 from sim.arrays.schedule_columns import (
-    AFTER,
     ALL_COLUMNS,
     BANK,
     FINAL,
@@ -30,14 +29,11 @@ from sim.arrays.schedule_columns import (
     IMAGE,
     KIND,
     LANES,
-    LAYER,
     OP,
     PARAMETER_ROWS,
-    PASS,
     PE_X,
     PE_Y,
     PIXELS,
-    QUEUE,
     ROUND,
     SAVE,
     SOURCES,
@@ -54,13 +50,11 @@ from sim.arrays.schedule_columns import (
 from sim.arrays.schedule_columns import HALF as HALF_FIELD
 from sim.arrays.tables import LayerColumn, TensorColumn
 from sim.mapping.bank_ports import drained_hold
-from sim.mapping.borders import block_rows
 from sim.mapping.descriptor_counts import sets_of
 from sim.mapping.execution import read_channels
 from sim.mapping.joined import is_joined
 from sim.mapping.splits import share_rows
 from sim.schedule.execute_fields import (
-    execute_fields,
     move_to_image,
     move_to_round,
     move_to_vector,
@@ -89,6 +83,7 @@ from sim.schedule.listing import (
     run,
 )
 from sim.schedule.next_input import NextInput, fetch_beside, note_execute, note_weights
+from sim.schedule.templates import fill_templates, first_output, move_templates, next_pe
 from sim.schedule.transfer_fields import (
     factors_fields,
     gather_fields,
@@ -185,14 +180,20 @@ def list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, cl
     for half in range(2):
         listing.halves[half, HOLDS] = -1
     variants = variants_of(layer, plan, read_channels(layer, source, hw), hw)
+    pass_y, pass_x = 0, 0
     for p in range(plan[LayerPlan.PASSES_Y] * plan[LayerPlan.PASSES_X]):
         for r in range(plan[LayerPlan.ROUNDS]):
-            if r < 1 or variants > 1:
-                _fill_templates(listing, turn, hw, p, r % variants)
+            if variants > 1 or p + r == 0:
+                fill_templates(listing, turn, hw, pass_y, pass_x, p, r % variants)
+            elif r == 0:  # all but the place in the image is as it was
+                move_templates(listing, turn, hw, pass_x, p)
             _list_round(listing, turn, tensors, tp, hw, p, r)
             if timed:
                 ends = r % plan[LayerPlan.CHUNK] == 0 or r == _last_round(plan, r)
                 run(listing, ends, hw, constants, clock)
+        pass_x += 1
+        if pass_x == plan[LayerPlan.PASSES_X]:
+            pass_y, pass_x = pass_y + 1, 0
 
 
 @in_place
@@ -200,38 +201,6 @@ def _last_round(plan, r):
     """Last round of the chunk of round ``r``."""
     first = r - r % plan[LayerPlan.CHUNK]
     return min(first + plan[LayerPlan.CHUNK], plan[LayerPlan.ROUNDS]) - 1
-
-
-@in_place
-def _fill_templates(listing, turn, hw, p, variant):
-    """EXECUTEs of pass ``p``, as in round 0 of a chunk, with the times of rounds of that variant."""
-    plan, splits = turn.plan, turn.plan[LayerPlan.SPLITS]
-    pass_y, pass_x = p // plan[LayerPlan.PASSES_X], p % plan[LayerPlan.PASSES_X]
-    across = ceil_div(plan[LayerPlan.TILE_X], plan[LayerPlan.BLOCK_COLUMNS])
-    for place in range(turn.sets):
-        row, block = listing.templates[place], place // splits
-        for j in range(WIDTH):
-            row[j] = 0
-        row[QUEUE] = Queue.EXECUTE
-        for queue in range(3):
-            row[AFTER[queue]] = -1
-        row[LAYER], row[PASS] = turn.number, p
-        y, rows = block_rows(plan, block // across)
-        x = block % across * plan[LayerPlan.BLOCK_COLUMNS]
-        execute_fields(
-            row,
-            turn.layer,
-            plan,
-            turn.source,
-            hw,
-            pass_y,
-            pass_x,
-            variant,
-            place % splits,
-            y,
-            rows,
-            x,
-        )
 
 
 @inlined
@@ -345,6 +314,7 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
     pes = hw.pes_y * hw.pes_x
     in_y, in_x = plan[LayerPlan.IN_TILE_Y], plan[LayerPlan.IN_TILE_X]
     group, groups = 0, turn.in_groups
+    top, left = first_output(plan, hw, p)
     if op != ExecuteOp.CONV:
         group = first * turn.per_round
         groups = min(plan[LayerPlan.CHUNK] * turn.per_round, turn.in_groups - group)
@@ -362,17 +332,19 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
         # a LOAD for all PEs of a row, each of which takes its part
         shared = packed and not plan[LayerPlan.IN_STRIPS]
         shared &= shares_rows(layer, tp[t, TensorPlan.PIXEL_BYTES], hw, columns, pitch)
-        for copy in range(turn.low * pes, turn.high * pes):
-            image, pe_y, pe_x = copy // pes, copy % pes // hw.pes_x, copy % pes % hw.pes_x
-            if (plan[LayerPlan.IN_STRIPS] or shared) and pe_x > 0:
+        alone = plan[LayerPlan.IN_STRIPS] > 0 or shared
+        image, pe_y, pe_x = turn.low, 0, -1
+        for _ in range((turn.high - turn.low) * pes):
+            image, pe_y, pe_x = next_pe(image, pe_y, pe_x, hw)
+            if alone and pe_x > 0:
                 continue
-            y, x = _first_output(plan, hw, p, pe_y, pe_x)
+            y, x = top + pe_y * plan[LayerPlan.TILE_Y], left + pe_x * plan[LayerPlan.TILE_X]
             sharing = 1
             if shared:
                 sharing = hw.pes_x
                 if op != ExecuteOp.POOL:
-                    left = turn.target[TensorColumn.WIDTH] - x
-                    sharing = min(sharing, ceil_div(left, plan[LayerPlan.TILE_X]))
+                    rest = turn.target[TensorColumn.WIDTH] - x
+                    sharing = min(sharing, ceil_div(rest, plan[LayerPlan.TILE_X]))
             if op == ExecuteOp.POOL:
                 y, x = pe_y * in_y, pe_x * in_x
             elif y >= turn.target[TensorColumn.HEIGHT] or x >= turn.target[TensorColumn.WIDTH]:
@@ -402,14 +374,6 @@ def _load_tiles(listing, turn, tensors, tp, hw, p, first):
             require(listing, row, Queue.EXECUTE, listing.numbers[EXECUTED])
             require(listing, row, Queue.STORE, listing.numbers[STORED])
             listing.numbers[LOADED] = add(listing)
-
-
-@in_place
-def _first_output(plan, hw, p, pe_y, pe_x):
-    """Row and column of a PE's first output pixel in pass ``p``."""
-    pass_y, pass_x = p // plan[LayerPlan.PASSES_X], p % plan[LayerPlan.PASSES_X]
-    y = (pass_y * hw.pes_y + pe_y) * plan[LayerPlan.TILE_Y]
-    return y, (pass_x * hw.pes_x + pe_x) * plan[LayerPlan.TILE_X]
 
 
 @inlined
@@ -483,11 +447,13 @@ def _store_tiles(listing, turn, tensors, tp, hw, p, first):
     pes = hw.pes_y * hw.pes_x
     strip = tp[t, TensorPlan.STRIPS] == 1
     columns = turn.target[TensorColumn.WIDTH] if strip else plan[LayerPlan.TILE_X]
-    for copy in range(turn.low * pes, turn.high * pes):
-        image, pe_y, pe_x = copy // pes, copy % pes // hw.pes_x, copy % pes % hw.pes_x
+    top, left = first_output(plan, hw, p)
+    image, pe_y, pe_x = turn.low, 0, -1
+    for _ in range((turn.high - turn.low) * pes):
+        image, pe_y, pe_x = next_pe(image, pe_y, pe_x, hw)
         if strip and pe_x > 0:
             continue
-        y, x = _first_output(plan, hw, p, pe_y, pe_x)
+        y, x = top + pe_y * plan[LayerPlan.TILE_Y], left + pe_x * plan[LayerPlan.TILE_X]
         for piece in range(tp[turn.number + 1, TensorPlan.PIECES]):
             row = listing.rows[begin(listing, Queue.STORE, turn.number)]
             place = local + (image - turn.low) * turn.depth

@@ -100,7 +100,7 @@ def build_stream(
 def _first_input(layers, tensors, hw, lp, tp):
     """Rows of the LOADs of an input."""
     ahead = NextInput(layers[0], lp[0], tensors[0], tensors[1], tp[0])
-    listing = empty_listing(hw.pes_y + 1, 1, 0)
+    listing = empty_listing(hw.pes_y + 1, 1, 0, True)
     _fetch_rest(listing, ahead, hw, input_rows(ahead, hw), 0)
     return listing.rows[: listing.numbers[COUNT]]
 
@@ -156,7 +156,8 @@ def _schedule(layers, tensors, hw, lp, tp, constants, timed, cold, streams):
     ahead = NextInput(layers[0], lp[0], tensors[0], tensors[1], tp[0])
     fetched = input_rows(ahead, hw) if streams else 0
     # one row more: a transfer without pixels is begun and dropped
-    listing = empty_listing(kept + fetched + 1, most_templates(lp), 0 if cold else ALL_ROWS)
+    filled = 0 if cold else ALL_ROWS
+    listing = empty_listing(kept + fetched + 1, most_templates(lp), filled, not timed)
     listing.numbers[TO_FETCH] = fetched
     clock = clock_at_doorbell(hw, constants, most if timed else 0)
     cut = 0

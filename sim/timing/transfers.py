@@ -13,16 +13,23 @@ sees the cycles themselves: LOAD_REQUEST and STORE_BEAT bring its times to those
 import numpy as np
 
 from sim.arrays.geometry import ceil_div
-from sim.arrays.kernel import in_place, kernel
+from sim.arrays.kernel import in_place, inlined, kernel
 from sim.arrays.schedule_columns import (
+    ADDRESS,
+    COLS,
     COLUMN_LANES,
+    GATHER,
+    GROUP_STRIDE,
     GROUPS,
     KIND,
     LANES,
     PARAMETER_ROWS,
     QUEUE,
+    ROW_STRIDE,
     ROWS,
     STORE,
+    STREAM_BEATS,
+    VECTOR_BEATS,
     WEIGHT_ROWS,
 )
 from sim.spec.bus import BURST_BEATS, PAGE_BYTES
@@ -260,53 +267,81 @@ def _limited_write(hw, constants, state, begin, request, beats, outstanding):
     return request, end
 
 
-@in_place
-def _plain_transfer(row, hw, state, begin, lag, outstanding, reuse):
-    """Answer as :func:`_transfer` on a plain memory, where no beat but a row's last can complete several vectors."""
-    earn, cost, reciprocal = hw.earn, hw.cost, state[RECIPROCAL]
-    bus = hw.bus_bytes
+@inlined
+def _plain_row(hw, state, last, address, left, lag, outstanding, reuse):
+    """Move the bursts of a row on a plain memory.
+
+    ``last`` and the answer are (cycle of the latest request, of the last beat, place of the next burst, credit, its cycle).
+    """
+    earn, cost, reciprocal, bus = hw.earn, hw.cost, state[RECIPROCAL], hw.bus_bytes
+    request, end, place, credit, credit_at = last
+    in_page = PAGE_BYTES - (address & (PAGE_BYTES - 1))
+    page = room = left
+    if left * bus > in_page:
+        page = PAGE_BYTES // bus
+        room = page - (PAGE_BYTES - in_page) // bus
+    while left > 0:
+        beats = min(left, BURST_BEATS, room)
+        request = max(request + 1, state[RECENT + place] + reuse)
+        end, credit = _pace(
+            earn, cost, reciprocal, credit, credit_at, max(request + lag, end + 1), beats
+        )
+        credit_at = end + 1
+        state[RECENT + place] = end
+        place = place + 1 if place + 1 < outstanding else 0
+        left -= beats
+        room = room - beats if room > beats else page
+    return request, end, place, credit, credit_at
+
+
+@inlined
+def _plain_rows(row, hw, state, begin, lag, outstanding, reuse):
+    """Answer as :func:`_moved` on a plain memory of a descriptor that gathers nothing."""
     groups, rows = segments(row)
-    page = PAGE_BYTES // bus
-    request, end, place = begin - 1, state[END], state[BURSTS]
-    credit, credit_at = state[CREDIT], state[CREDIT_AT]
-    total, known, kept = 0, -1, 0
+    beats = max(row[STREAM_BEATS], row[COLS] * row[VECTOR_BEATS])
+    group_stride, row_stride = row[GROUP_STRIDE], row[ROW_STRIDE]
+    last = begin - 1, state[END], state[BURSTS], state[CREDIT], state[CREDIT_AT]
+    first = row[ADDRESS]
+    for _ in range(groups):
+        address = first
+        for _ in range(rows):
+            last = _plain_row(hw, state, last, address, beats, lag, outstanding, reuse)
+            address += row_stride
+        first += group_stride
+    request, state[END], state[BURSTS], state[CREDIT], state[CREDIT_AT] = last
+    state[BEATS] += groups * rows * beats
+    return request, state[END]
+
+
+@in_place
+def _plain_gather(row, hw, state, begin, lag, outstanding, reuse):
+    """Answer as :func:`_moved` of a gathering LOAD on a plain memory, no beat of which but a row's last can complete several vectors."""
+    groups, rows = segments(row)
+    last = begin - 1, state[END], state[BURSTS], state[CREDIT], state[CREDIT_AT]
+    known, kept = -1, 0
     for g in range(groups):
         for y in range(rows):
-            address, left, offset = segment(row, hw, g, y)
+            address, beats, offset = segment(row, hw, g, y)
             if offset != known:  # rows that begin alike end alike
-                known, kept = offset, held(row, hw, -offset, left)
-            in_page = PAGE_BYTES - address % PAGE_BYTES
-            room = left
-            if left * bus > in_page:
-                room = page - (PAGE_BYTES - in_page) // bus
-            total += left
-            while left > 0:
-                beats = min(left, BURST_BEATS, room)
-                request = max(request + 1, state[RECENT + place] + reuse)
-                end, credit = _pace(
-                    earn, cost, reciprocal, credit, credit_at, max(request + lag, end + 1), beats
-                )
-                credit_at = end + 1
-                state[RECENT + place] = end
-                place = place + 1 if place + 1 < outstanding else 0
-                left -= beats
-                room = room - beats if room > beats else page
-            end += kept
-    state[BURSTS], state[END] = place, end
-    state[CREDIT], state[CREDIT_AT] = credit, credit_at
-    state[BEATS] += total
-    return request, end
+                known, kept = offset, held(row, hw, -offset, beats)
+            request, end, place, credit, credit_at = _plain_row(
+                hw, state, last, address, beats, lag, outstanding, reuse
+            )
+            last = request, end + kept, place, credit, credit_at
+            state[BEATS] += beats
+    request, state[END], state[BURSTS], state[CREDIT], state[CREDIT_AT] = last
+    return request, state[END]
 
 
 @in_place
 def _transfer(row, hw, constants, state, begin, lag, outstanding, reuse):
-    """(cycle of the last request, cycle of the last beat); ``lag`` is from a request to its data.
+    """Answer as :func:`_moved` of what is not :func:`_plain_rows`.
 
     Or the cycle before the last vector's, where a gathering LOAD's last beat completes several.
     """
     plain, storing = state[PLAIN], row[QUEUE] == Queue.STORE
     if plain and fills_beats(row, hw):
-        return _plain_transfer(row, hw, state, begin, lag, outstanding, reuse)
+        return _plain_gather(row, hw, state, begin, lag, outstanding, reuse)
     bus = hw.bus_bytes
     page = PAGE_BYTES // bus
     groups, rows = segments(row)
@@ -345,6 +380,14 @@ def _transfer(row, hw, constants, state, begin, lag, outstanding, reuse):
     state[BURSTS] = place
     state[END] = end
     return request, end
+
+
+@inlined
+def _moved(row, hw, constants, state, begin, lag, outstanding, reuse):
+    """(cycle of the last request, cycle of the last beat); ``lag`` is from a request to its data."""
+    if state[PLAIN] and row[GATHER] == 0:
+        return _plain_rows(row, hw, state, begin, lag, outstanding, reuse)
+    return _transfer(row, hw, constants, state, begin, lag, outstanding, reuse)
 
 
 @in_place
@@ -389,7 +432,7 @@ def load(row, hw, constants, state, begin):
         state[STORED] += stored_rows(row)
         room = _finish(state, constants, end + overhead, outstanding, constants[Constant.LOAD_ROOM])
         return max(begin + constants[Constant.WEIGHT_STORE_NEXT], room), end + overhead
-    request, end = _transfer(
+    request, end = _moved(
         row,
         hw,
         constants,
@@ -409,7 +452,7 @@ def store(row, hw, constants, state, begin):
     """Run one STORE descriptor; as :func:`load`, but done when the last response has come."""
     outstanding = constants[Constant.WRITE_BURSTS]
     reuse = constants[Constant.STORE_REUSE]
-    request, end = _transfer(row, hw, constants, state, begin, 0, outstanding, reuse)
+    request, end = _moved(row, hw, constants, state, begin, 0, outstanding, reuse)
     done = end + constants[MemoryColumn.WRITE_LATENCY] + constants[Constant.STORE_OVERHEAD]
     if not state[PLAIN]:
         done = state[ANSWERED] - constants[Constant.STORE_BEAT] + constants[Constant.STORE_OVERHEAD]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from hwgen.kept_emissions import emit_once
 from hwgen.program import compile_design
 from sim.networks.imagenet import IMAGENET_NETWORKS
 from sim.networks.mlperf_tiny import MLPERF_TINY_NETWORKS
@@ -28,7 +29,6 @@ from testbench.cases.random_networks import (
     random_network,
     strata,
 )
-from testbench.rtl.emission import emit_once
 
 __all__ = ["POINTS_PER_CONFIG", "RealizabilityCase", "draw_realizability_group"]
 

@@ -6,16 +6,17 @@ from pathlib import Path
 
 import cocotb_tools.config
 
+from hwgen.build_cache import cached_directory, content_key
+from hwgen.kept_emissions import emit_once
 from hwgen.module_names import ModuleNames
 from hwgen.simulation_view import MEMORY
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.bus import DESCRIPTOR_PORT_BYTES
 from sim.spec.files import cache_root
 from sim.spec.views import View
+from sim.spec.wave_formats import WaveFormat
 from testbench.cosimulation.bench_top import BENCH_MODULE, BENCH_PORTS, bench_text
-from testbench.rtl.build_cache import cached_directory, content_key
 from testbench.rtl.coverage import COVERAGE_FLAGS, COVERAGE_SOURCES
-from testbench.rtl.emission import emit_once
 from testbench.rtl.harness import HEADERS, template_text
 from testbench.rtl.protocol import bound_rules
 from testbench.rtl.verilate import BUILD_RECIPE, build_executable, toolchain_version
@@ -166,7 +167,7 @@ def _build(
             main=main,
             headers=headers,
             view=view,
-            waves=waves,
+            waves=WaveFormat.VCD if waves else None,
             optimize=optimize,
             control=control,
             flags=("--vpi", *flags),

@@ -23,6 +23,7 @@ from sim.spec.memories import DETERMINISTIC
 from sim.spec.network import Network
 from sim.spec.network_json import network_digest
 from sim.spec.views import View
+from sim.spec.wave_formats import WaveFormat
 from sim.timing import calibration
 from testbench.power.direct import (
     SAMPLED,
@@ -109,7 +110,7 @@ def sample_energy(
         modules = map_design(config, flow, jobs=jobs, progress=progress)
         powered = PoweredModules(modules, flow, read_power(flow.library.path))
         progress("build", 0, 1)
-        built = harness.build(config, waves=True, view=View.SYNTHESIS, optimize=False)
+        built = harness.build(config, waves=WaveFormat.VCD, view=View.SYNTHESIS, optimize=False)
         progress("build", 1, 1)
         for network, file in missing:
             with temporary_folder() as folder:

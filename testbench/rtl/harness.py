@@ -12,7 +12,9 @@ from typing import Any
 
 import jinja2
 
+from hwgen.build_cache import cached_directory, content_key
 from hwgen.gateware.host.csr import INTERRUPTS
+from hwgen.kept_emissions import emit_once
 from hwgen.module_names import ModuleNames
 from hwgen.program import Program
 from hwgen.simulation_view import MEMORY
@@ -21,8 +23,8 @@ from sim.spec.bus import DESCRIPTOR_PORT_BYTES
 from sim.spec.errors import MachineError
 from sim.spec.files import cache_root, naming
 from sim.spec.views import View
+from sim.spec.wave_formats import WaveFormat
 from testbench.rtl.activations import probe_bytes
-from testbench.rtl.build_cache import cached_directory, content_key
 from testbench.rtl.coverage import (
     COVERAGE_FILE,
     COVERAGE_FLAGS,
@@ -30,7 +32,6 @@ from testbench.rtl.coverage import (
     POWER_UP_FILE,
     Coverage,
 )
-from testbench.rtl.emission import emit_once
 from testbench.rtl.execution import Ended, end_words, execute_side_by_side
 from testbench.rtl.job import OFFSETS, ProgramJob, read_runs, read_state, write_job
 from testbench.rtl.memory_model import MemoryModel
@@ -40,6 +41,7 @@ from testbench.rtl.simulation import INITIAL_SEED, Simulation, check_run, requir
 from testbench.rtl.steps import job_of_step, result_of_step
 from testbench.rtl.verilate import BUILD_RECIPE, build_executable, build_library, toolchain_version
 from testbench.rtl.watchdog import explain_hang, program_descriptors
+from testbench.rtl.wave_writers import WRITERS
 
 __all__ = [
     "INITIAL_SEED",
@@ -219,7 +221,7 @@ def build(
     config: AcceleratorConfig,
     *,
     build_root: Path | None = None,
-    waves: bool = False,
+    waves: WaveFormat | None = None,
     view: View = View.SIMULATION,
     coverage: Coverage | None = None,
     optimize: bool = True,
@@ -231,8 +233,8 @@ def build(
     config : AcceleratorConfig
     build_root : Path, optional
         Where builds are kept; see :func:`sim.spec.files.cache_root`.
-    waves : bool
-        Whether runs can write waveforms; such a build is kept apart and runs slower.
+    waves : WaveFormat, optional
+        Format in which runs can write waveforms; such a build is kept apart and runs slower.
     view : View
         Whether the PE grid is the netlist to synthesize, or its fast equivalent; see
         :mod:`hwgen.simulation_view`.
@@ -275,10 +277,10 @@ def build(
     return Harness(config=config, directory=directory, view=chosen, coverage=coverage)
 
 
-def _is_large(config: AcceleratorConfig, view: View, waves: bool) -> bool:
+def _is_large(config: AcceleratorConfig, view: View, waves: WaveFormat | None) -> bool:
     """Whether PEs are to be built once for all instances, as a flat build would take minutes."""
     large = config.macs > FLAT_MACS and config.pes > 1
-    return view == View.SYNTHESIS and large and not waves
+    return view == View.SYNTHESIS and large and waves is None
 
 
 @functools.cache
@@ -299,7 +301,11 @@ def _harness_text(config: AcceleratorConfig) -> str:
 
 
 def _design_text(
-    config: AcceleratorConfig, waves: bool, view: View, block: str | None, coverage: bool
+    config: AcceleratorConfig,
+    waves: WaveFormat | None,
+    view: View,
+    block: str | None,
+    coverage: bool,
 ) -> str:
     """Return the C++ class of a design that the program around it knows."""
     top = ModuleNames.of(config).top
@@ -317,7 +323,7 @@ def _design_text(
     return _rendered(
         "design.cpp.j2",
         top=top,
-        waves=waves,
+        waves=None if waves is None else WRITERS[waves],
         coverage=COVERAGE_FILE if coverage else "",
         power_up=POWER_UP_FILE,
         pes=config.pes,

@@ -14,6 +14,7 @@ from hwgen.program import Probe, Program
 from sim.spec.descriptor import Queue
 from testbench.rtl.host import Host
 from testbench.rtl.memory_model import MemoryModel
+from testbench.rtl.wave_window import WaveWindow
 
 __all__ = [
     "COUNTERS",
@@ -56,6 +57,8 @@ class ProgramJob:
         Bytes from where the inputs of even runs lie to where those of odd runs do; runs name their place in INPUT_OFFSET.
     memory : MemoryModel, optional
         What lies behind the ports from this program on; of the first it must be given.
+    window : WaveWindow, optional
+        The part of the first run that waveforms show.
     """
 
     program: Program
@@ -65,6 +68,7 @@ class ProgramJob:
     watchdog: int
     input_stride: int = 0
     memory: MemoryModel | None = None
+    window: WaveWindow | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -134,6 +138,8 @@ def _program_lines(job: ProgramJob) -> list[str]:
     lines = _value_lines(values)
     if job.memory is not None:
         lines += ["memory", *_value_lines(job.memory.job_values)]
+    if job.window is not None:
+        lines.append(job.window.job_line)
     lines.append("descriptors " + " ".join(map(str, _queue_lengths(program))))
     lines += [
         f"probe {p.execute_index} {p.local_address} {p.groups} {p.rows} {p.columns} "

@@ -13,6 +13,7 @@ from sim.spec.stops import Port, StopCause
 from sim.spec.views import View
 from testbench.rtl.host import Host
 from testbench.rtl.memory_model import MemoryModel
+from testbench.rtl.wave_window import WaveWindow
 
 __all__ = ["HarnessError", "Progress", "RunResult", "Step", "Stop", "read_stops"]
 
@@ -66,6 +67,8 @@ class Step:
         What lies behind the ports from this step on; what did before if not given.
     input_stride : int
         Bytes from where the inputs of even runs lie to where those of odd runs do, a multiple of 4 KiB.
+    window : WaveWindow, optional
+        The part of the first run that waveforms show; they show nothing else of a sequence with such a step.
     """
 
     program: Program
@@ -74,6 +77,7 @@ class Step:
     host: Host = field(default_factory=Host)
     memory: MemoryModel | None = None
     input_stride: int = 0
+    window: WaveWindow | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

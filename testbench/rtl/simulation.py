@@ -68,7 +68,7 @@ class Simulation(ABC):
         memory : MemoryModel, optional
             T1 with the default latency if not given.
         waves : Path, optional
-            VCD file to write; the simulation must have been built with ``waves=True``.
+            File to write; the simulation must have been built to write waveforms, in the format of the build.
         progress : callable, optional
             Called about four times a second.
         check : bool

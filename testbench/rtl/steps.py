@@ -31,6 +31,7 @@ def job_of_step(step: Step) -> ProgramJob:
         watchdog=watchdog_cycles(program_descriptors(program)),
         memory=step.memory,
         input_stride=step.input_stride,
+        window=step.window,
     )
 
 

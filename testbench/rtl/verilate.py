@@ -8,15 +8,24 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from hwgen import verilator
+from hwgen.build_cache import cached_directory, content_key
 from hwgen.gateware.primitives.single_port_ram import SINGLE_PORT_MODULE
 from hwgen.simulation_view import MEMORY
 from hwgen.subprocesses import run_program
 from sim.spec.errors import MachineError
 from sim.spec.files import cache_root
 from sim.spec.views import View
-from testbench.rtl.build_cache import cached_directory, content_key
+from sim.spec.wave_formats import WaveFormat
+from testbench.rtl.wave_writers import WRITERS
 
-__all__ = ["BUILD_RECIPE", "BuildError", "build_executable", "build_library", "toolchain_version"]
+__all__ = [
+    "BUILD_RECIPE",
+    "BuildError",
+    "build_executable",
+    "build_library",
+    "toolchain_version",
+    "wave_libraries",
+]
 
 SET_UP = ("-O0",)
 """Optimization of code that runs once."""
@@ -100,7 +109,6 @@ code lies in files of its own.
 """
 
 RUNTIME_SOURCES = ("verilated", "verilated_dpi", "verilated_threads")
-WAVES_SOURCES = ("verilated_vcd_c",)
 LIBRARY = "library.a"
 PRECOMPILED_HEADERS = """#include <chrono>
 #include <deque>
@@ -170,7 +178,7 @@ def build_executable(
     main: str,
     headers: dict[str, str],
     view: View,
-    waves: bool = False,
+    waves: WaveFormat | None = None,
     grid: str,
     pe: str = "PE",
     block: str | None = None,
@@ -195,8 +203,8 @@ def build_executable(
         Further C++ files by name.
     view : View
         View of the PE grid in `verilog`.
-    waves : bool
-        Whether the executable can write VCD files; such a build runs slower.
+    waves : WaveFormat, optional
+        Format of the waveforms that the executable can write; such a build runs slower.
     grid, pe : str
         Modules of the PE grid, in either view, and of a PE, in the synthesis view.
     block : str, optional
@@ -230,7 +238,10 @@ def build_executable(
     (directory / "main.cpp").write_text(main)
     for name, text in headers.items():
         (directory / name).write_text(text)
-    flags = [*BUILD_FLAGS, *VIEW_FLAGS[view], *flags, *(["--trace-vcd"] if waves else [])]
+    flags = [*BUILD_FLAGS, *VIEW_FLAGS[view], *flags]
+    if waves is not None:
+        flags.append(WRITERS[waves].flag)
+        link = (*link, *wave_libraries(waves))
     if block is not None:
         flags.append("--hierarchical")
     generated = directory / "generated"
@@ -246,7 +257,7 @@ def build_executable(
     libraries = [
         *libraries,
         *([_library(sources)] if sources else []),
-        *([_waves()] if waves else []),
+        *([_waves(waves)] if waves is not None else []),
         runtime,
     ]
     folders = [generated, *([generated / f"V{block}"] if block is not None else [])]
@@ -365,9 +376,36 @@ def _runtime() -> Path:
     return _built_once(RUNTIME_SOURCES, make)
 
 
-def _waves() -> Path:
-    """Library that writes VCD files, compiled once for all designs that do."""
-    return _library(WAVES_SOURCES)
+def _waves(form: WaveFormat) -> Path:
+    """Library that writes waveforms, compiled once for all designs that do."""
+    headers = WRITERS[form].header_texts
+    sources = (WRITERS[form].source,)
+
+    def make(directory: Path) -> None:
+        for name, text in headers.items():
+            (directory / name).write_text(text)
+        _compile_library(directory, sources)
+
+    return _built_once((*sources, *headers.values()), make)
+
+
+def wave_libraries(form: WaveFormat) -> tuple[str, ...]:
+    """Flags of the linker for the shared libraries of a format.
+
+    Raises
+    ------
+    BuildError
+        If the compiler finds one of them nowhere.
+    """
+    names = WRITERS[form].libraries
+    for name in names:
+        place = _run([compiler(), f"-print-file-name={name}"]).strip()
+        if not Path(place).is_absolute():
+            raise BuildError(
+                f"waves as {form} must have {name} where the compiler looks for libraries, not nowhere; "
+                f"{WaveFormat.VCD} needs none"
+            )
+    return tuple(f"-l:{name}" for name in names)
 
 
 def _library(sources: Sequence[str]) -> Path:
@@ -375,8 +413,8 @@ def _library(sources: Sequence[str]) -> Path:
     return _built_once(sources, lambda directory: _compile_library(directory, sources))
 
 
-def _built_once(sources: Sequence[str], make: Callable[[Path], None]) -> Path:
-    key = content_key(toolchain_version(), *BUILD_RECIPE, *sources)
+def _built_once(parts: Sequence[str], make: Callable[[Path], None]) -> Path:
+    key = content_key(toolchain_version(), *BUILD_RECIPE, *parts)
     return cached_directory(cache_root() / "runtime", key, make)
 
 
@@ -386,7 +424,10 @@ def _compile_library(directory: Path, sources: Sequence[str]) -> None:
     objects = [str(directory / f"{name}.o") for name in sources]
     _run_all(
         [
-            [*_compile("cycle"), *_includes(), "-c", str(folder / f"{name}.cpp"), "-o", target]
+            [
+                *(*_compile("cycle"), f"-I{directory}", *_includes()),
+                *("-c", str(folder / f"{name}.cpp"), "-o", target),
+            ]
             for name, target in zip(sources, objects, strict=True)
         ]
     )

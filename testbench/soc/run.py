@@ -6,13 +6,13 @@ from pathlib import Path
 
 import jinja2
 
+from hwgen.build_cache import cached_directory, content_key
 from hwgen.module_names import ModuleNames
 from hwgen.soc.files import SystemFiles
 from hwgen.soc.verilog import SYSTEM_MODULE
 from hwgen.subprocesses import run_program
 from sim.spec.errors import MachineError
 from sim.spec.views import View
-from testbench.rtl.build_cache import cached_directory, content_key
 from testbench.rtl.verilate import BUILD_RECIPE, build_executable, toolchain_version
 
 __all__ = ["SystemRun", "run_system"]

@@ -116,10 +116,13 @@ class Campaign:
     imported : int
         Random TensorFlow Lite models for each space on T1, compared with the interpreter as well.
     graphs : int
-        Random networks with several outputs and concatenations for each space, on T1.
+        Random networks with several inputs and outputs and concatenations for each space, on T1.
     tables : int
         Networks with activation tables for each space, on T1; models among them are compared with the
         interpreter as well (:mod:`testbench.cases.tabled`).
+    states : int
+        Networks that run step by step for each space, on T1; models among them are compared with the interpreter as well
+        (:mod:`testbench.cases.stateful`).
     points : int
         Random pairs for each space, realizable or not, of which the verdict is compared with what
         generator and compiler do; some run, on T1.
@@ -141,6 +144,7 @@ class Campaign:
     imported: int = 64
     graphs: int = 120
     tables: int = 240
+    states: int = 40
     points: int = 1000
     behind_drawn: int = 0
     seed: int = 1
@@ -149,7 +153,9 @@ class Campaign:
 
     def scaled(self, share: float) -> "Campaign":
         """A campaign with a share of the random pairs of every kind, the first of each; layers are not drawn."""
-        counts = ("pairs", "stalled", "imported", "graphs", "tables", "points", "behind_drawn")
+        counts = (
+            "pairs", "stalled", "imported", "graphs", "tables", "states", "points", "behind_drawn",
+        )  # fmt: skip
         return dataclasses.replace(
             self, **{name: math.ceil(share * getattr(self, name)) for name in counts}
         )
@@ -163,6 +169,7 @@ class Campaign:
             *map(self._imported, HARDWARE_SPACES),
             *map(self._graphs, HARDWARE_SPACES),
             *map(self._tables, HARDWARE_SPACES),
+            *map(self._states, HARDWARE_SPACES),
             *map(self._points, HARDWARE_SPACES),
             *map(self._behind_drawn, HARDWARE_SPACES),
         ]
@@ -183,6 +190,8 @@ class Campaign:
             yield from self._random(self._graphs(name), DRAWS["graphs"], space)
         for name, space in HARDWARE_SPACES.items():
             yield from self._random(self._tables(name), DRAWS["tables"], space)
+        for name, space in HARDWARE_SPACES.items():
+            yield from self._random(self._states(name), DRAWS["states"], space)
         for name, space in HARDWARE_SPACES.items():
             yield from self._random(self._points(name), DRAWS["realizability"], space)
         for name, space in HARDWARE_SPACES.items():
@@ -255,6 +264,7 @@ class Campaign:
             "imported": self.imported,
             "graphs": self.graphs,
             "tables": self.tables,
+            "states": self.states,
             "points": self.points,
             "behind_drawn": self.behind_drawn,
             "seed": self.seed,
@@ -280,6 +290,9 @@ class Campaign:
 
     def _tables(self, space: str) -> Part:
         return Part(name=f"activation tables, {space}", count=self.tables, synthesis=True)
+
+    def _states(self, space: str) -> Part:
+        return Part(name=f"states, {space}", count=self.states)
 
     def _points(self, space: str) -> Part:
         return Part(name=f"realizability, {space}", count=self.points)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen import verilator
-from hwgen.program import Program, compile_mapped
+from hwgen.program import Program, compile_mapped, queues_and_layers
 from hwgen.stream_program import compile_stream
 from sim import golden
 from sim.model import predict_mapped, predict_stream
@@ -24,6 +24,7 @@ from sim.spec.errors import CosilicoError
 from sim.spec.memories import DETERMINISTIC, FixedLatency, MemorySystem
 from sim.spec.queued_memory import QueuedMemory
 from sim.spec.views import View
+from sim.spec.wave_formats import WaveFormat
 from sim.stream import Stream, stream_of
 from sim.timing import calibration as calibrations
 from sim.timing.calibration import Calibration
@@ -32,6 +33,7 @@ from testbench.rtl.dram_channel import dram_channel
 from testbench.rtl.harness import INITIAL_SEED, Harness, Progress, RunResult, check_run
 from testbench.rtl.memory_model import MemoryModel
 from testbench.rtl.watchdog import program_descriptors
+from testbench.rtl.wave_window import WaveSelection, WaveWindow, window_of
 from testbench.validation.comparison import compare
 from testbench.validation.image_shares import joined_shares, shared
 from testbench.validation.simulation_result import LayerMeasurement, SimulationResult
@@ -41,7 +43,7 @@ from testbench.validation.stream_runs import steps_of_stream
 if TYPE_CHECKING:
     from testbench.cosimulation.simulation import CocotbSimulation
 
-__all__ = ["measured_durations", "require_stream", "simulate"]
+__all__ = ["measured_durations", "require_stream", "require_window", "simulate"]
 
 
 def simulate(
@@ -54,6 +56,8 @@ def simulate(
     memory: MemorySystem = DETERMINISTIC,
     stalls: int | None = None,
     waves: Path | None = None,
+    wave_format: WaveFormat = WaveFormat.VCD,
+    selection: WaveSelection | None = None,
     progress: Callable[[Progress], None] | None = None,
     calibration: Calibration | None = None,
     build_root: Path | None = None,
@@ -85,14 +89,18 @@ def simulate(
     stalls : int, optional
         Seed of random AXI stalls (tier T2), on the deterministic memory only.
     waves : Path, optional
-        VCD file to write.
+        Waveform file to write.
+    wave_format : WaveFormat
+        Its format; cocotb writes VCD.
+    selection : WaveSelection, optional
+        The part of the first warm run that ``waves`` shows; everything if not given.
     progress : callable, optional
         Called about four times a second while images run.
     calibration : Calibration, optional
         Timing constants of the prediction; those shipped if not given. Its memory latency is also
         that of the run.
     build_root : Path, optional
-        Where simulations are kept; see :mod:`testbench.rtl.build_cache`.
+        Where simulations are kept; see :mod:`hwgen.build_cache`.
     view : str
         Of the datapath; see :func:`testbench.rtl.harness.build`.
     engine : Engine
@@ -119,12 +127,14 @@ def simulate(
     HarnessError
         If the run stops or reports a fault.
     CosilicoError
-        If there can be no stream of the images, or the engine has none.
+        If there can be no stream of the images, or the engine has none; or if the run has no such part as
+        ``selection``.
     """
     calibration = calibration or calibrations.default()
     if mapped is None:
         mapped = map_realizable(design.accelerator, design.network, batch)
     _require_plan(mapped, design, batch)
+    window = require_window(mapped, engine, wave_format, selection)
     program, planned, streamed = compile_mapped(mapped), None, None
     if stream:
         planned = require_stream(mapped, engine)
@@ -137,6 +147,8 @@ def simulate(
         labels = labels[: len(x)]
     behind = replace(_model(design.accelerator, memory, calibration), stall_seed=stalls)
     prediction = predict_mapped(mapped, calibration, memory=memory)
+    if behind.deterministic:
+        _require_shown(window, prediction.total_cycles)
     built: CocotbSimulation | Harness
     if engine is Engine.COCOTB:
         from testbench.cosimulation import simulation  # its libraries take long to import
@@ -151,10 +163,14 @@ def simulate(
         )
     else:
         built = harness.build(
-            design.accelerator, build_root=build_root, waves=waves is not None, view=view
+            design.accelerator,
+            build_root=build_root,
+            waves=None if waves is None else wave_format,
+            view=view,
         )
     steps = steps_of(program, x, network=design.network, memory=behind)
     alone = len(steps)
+    steps[-1] = replace(steps[-1], window=window)
     if streamed is not None:
         steps += steps_of_stream(streamed, x, network=design.network, memory=behind)
     if isinstance(built, Harness) and behind.deterministic and waves is None:
@@ -165,6 +181,7 @@ def simulate(
         runs = built.run_sequence(steps, waves=waves, progress=progress, initial_seed=initial_seed)
     for run in runs:
         check_run(run)
+    _require_shown(window, int(runs[alone - 1].cycles[0]))
     foretold = [predict_mapped(mapped, calibration, memory=memory, cold=True)] * (alone - 1)
     foretold.append(prediction)
     if planned is not None:
@@ -202,6 +219,36 @@ def _model(
             f"memory {memory.name!r} is fitted to traces and must be predicted, not run"
         )
     return MemoryModel(dram=dram_channel(config, memory))
+
+
+def require_window(
+    mapped: Mapped,
+    engine: Engine = Engine.VERILATOR,
+    wave_format: WaveFormat = WaveFormat.VCD,
+    selection: WaveSelection | None = None,
+) -> WaveWindow | None:
+    """Return the part of a run that waveforms show, or None if they show everything.
+
+    Raises
+    ------
+    CosilicoError
+        If there is no such part, or the engine cannot write it.
+    """
+    if engine is not Engine.VERILATOR and (selection, wave_format) != (None, WaveFormat.VCD):
+        raise CosilicoError(
+            f"engine must be verilator for a part of the waves or another format than vcd, not {str(engine)!r}"
+        )
+    if selection is None:
+        return None
+    return window_of(selection, queues_and_layers(mapped.rows), mapped.source)
+
+
+def _require_shown(window: WaveWindow | None, cycles: int) -> None:
+    """Refuse a part that begins behind the end of the run."""
+    if window is not None and window.cycles is not None and window.cycles[0] >= cycles:
+        raise CosilicoError(
+            f"cycles of waves must begin before cycle {cycles}, where the run ends, not with {window.cycles[0]}"
+        )
 
 
 def _require_plan(mapped: Mapped, design: Design, batch: int) -> None:

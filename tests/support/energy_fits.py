@@ -107,7 +107,7 @@ def made_up_run(
         write_bytes=totals["write"],
         store_bytes=totals["store"],
         energy=RunEnergy(
-            cycles=totals["cycle"], modules=modules, macros=_macros(config, fit, counts)
+            cycles=totals["cycle"], modules=modules, macros=_macros(config, fit, silicon, counts)
         ),
     )
 
@@ -126,15 +126,16 @@ def _own(
 
 
 def _macros(
-    config: AcceleratorConfig, fit: EnergyFit, counts: dict[str, Any]
+    config: AcceleratorConfig, fit: EnergyFit, silicon: SiliconFit, counts: dict[str, Any]
 ) -> list[MacroAccesses]:
     macros = []
+    cells = memory_cells(config.clock_mhz * silicon.feature_nm / 45)
     for memory in silicon_memories():
         shape = memory.shape(config)
         if memory.fifo or not shape.count or shape.rows <= FLIP_FLOP_ROWS:
             continue
         ports = memory_ports(shape)
-        figures = sram(shape.width, shape.rows, ports=ports, cells=memory_cells(config.clock_mhz))
+        figures = sram(shape.width, shape.rows, ports=ports, cells=cells)
         accesses = fit.memories[memory.name]
         reads, writes = (
             shape.count * sum(number * counts[name] for name, number in way.items())

@@ -1,5 +1,6 @@
 """Quantized ONNX graphs for tests: written node by node, and judged by onnxruntime."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -64,14 +65,22 @@ class Graph:
         return self.constant(data + shift, kind), scales, zeros
 
     def model(
-        self, result: str, shape: tuple[Any, ...], dtype: str = "float32", opset: int = 17
+        self,
+        result: str,
+        shape: tuple[Any, ...],
+        dtype: str = "float32",
+        opset: int = 17,
+        further: Mapping[str, tuple[tuple[Any, ...], str]] | None = None,
     ) -> onnx.ModelProto:
-        """Finish a model of input x."""
-        kind = helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
+        """Finish a model of input x, and of ``further`` inputs of shapes and types."""
+        given = {"x": (shape, dtype), **(further or {})}
+        kinds = {
+            name: helper.np_dtype_to_tensor_dtype(np.dtype(own)) for name, (_, own) in given.items()
+        }
         graph = helper.make_graph(
             self.nodes,
             "graph",
-            [helper.make_tensor_value_info("x", kind, shape)],
+            [helper.make_tensor_value_info(name, kinds[name], given[name][0]) for name in given],
             [helper.make_value_info(result, onnx.TypeProto())],
             self.constants,
         )

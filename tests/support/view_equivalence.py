@@ -6,13 +6,13 @@ from pathlib import Path
 
 import jinja2
 
+from hwgen.build_cache import cached_directory, content_key
 from hwgen.emit import emit_grid
 from hwgen.simulation_view import GRID_MODULE, grid_view, view_context
 from hwgen.subprocesses import run_program
 from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
 from sim.spec.files import cache_root
 from sim.spec.views import View
-from testbench.rtl.build_cache import cached_directory, content_key
 from testbench.rtl.verilate import BUILD_RECIPE, BuildError, build_executable, toolchain_version
 
 __all__ = ["Comparison", "ViewPair", "build_views"]

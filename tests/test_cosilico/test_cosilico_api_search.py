@@ -208,6 +208,7 @@ def stopping() -> Iterator[Report]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_command_and_api_resume_each_others_searches(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

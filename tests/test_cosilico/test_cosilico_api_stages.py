@@ -48,6 +48,7 @@ def test_generates_what_the_command_generates(design: Path, tmp_path: Path) -> N
 
 
 @pytest.mark.rtl
+@pytest.mark.long
 def test_generates_an_accelerator_alone(tmp_path: Path) -> None:
     from cosilico.cli import main
 
@@ -113,6 +114,7 @@ def test_wrong_arguments_of_a_generation_are_named(
 
 
 @pytest.mark.rtl
+@pytest.mark.long
 def test_a_testbench_comes_and_goes(design: Path, tmp_path: Path) -> None:
     out = tmp_path / "verilog"
 

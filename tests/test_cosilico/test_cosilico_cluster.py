@@ -86,6 +86,7 @@ def after_a_search(action: Callable[[], object]) -> Iterator[None]:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_workers_give_what_processes_give_whoever_is_killed(
     cluster: DaskCluster, space: str, tmp_path: Path
 ) -> None:
@@ -143,6 +144,7 @@ def test_workers_enumerate_as_a_process_does_whoever_is_killed(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_workers_evaluate_a_space_for_a_run_whoever_is_killed(
     cluster: DaskCluster, tmp_path: Path
 ) -> None:
@@ -180,6 +182,7 @@ def test_a_run_asks_for_its_cluster_before_it_begins(
 
 @pytest.mark.rtl
 @pytest.mark.slow
+@pytest.mark.long
 def test_workers_validate_pairs_whoever_is_killed(cluster: DaskCluster, tmp_path: Path) -> None:
     first = cluster.worker()
 
@@ -188,7 +191,15 @@ def test_workers_validate_pairs_whoever_is_killed(cluster: DaskCluster, tmp_path
         cluster.worker()
 
     campaign = Campaign(
-        pairs=0, stalled=1, layers=False, imported=0, graphs=0, tables=0, points=0, max_macs=64
+        pairs=0,
+        stalled=1,
+        layers=False,
+        imported=0,
+        graphs=0,
+        tables=0,
+        states=0,
+        points=0,
+        max_macs=64,
     )
     out, journal = tmp_path / "out", tmp_path / "journal.jsonl"
     with after_a_search(replace):
@@ -224,6 +235,23 @@ def test_a_scheduler_that_does_not_answer_or_has_no_worker_is_said_in_a_line(
 
 
 @pytest.mark.slow
+def test_a_lost_scheduler_ends_the_searches_and_what_is_done_stays(
+    cluster: DaskCluster, tmp_path: Path
+) -> None:
+    cluster.worker()
+    journal = Journal(tmp_path / "runs.jsonl", {"comparison": 1})
+    searches = {name: (f"{{'value': {name!r}}}",) for name in "abcd"}
+    lost = pytest.raises(CosilicoError, match=r"scheduler tcp://\S+ must stay until .* --resume")
+    with after_a_search(cluster.scheduler.kill), lost:
+        run_on_cluster(cluster.address, searches, eval, journal, silent)
+    done = Journal(tmp_path / "runs.jsonl", {"comparison": 1}).records
+    assert done.keys() < searches.keys()
+    assert all(record == {"value": name} for name, record in done.items())
+    assert done
+
+
+@pytest.mark.slow
+@pytest.mark.long
 def test_a_lost_scheduler_ends_the_comparison_and_it_goes_on_with_resume(
     cluster: DaskCluster, space: str, tmp_path: Path
 ) -> None:

@@ -15,6 +15,8 @@ from cosilico.cli import main
 from cosilico.comparison import ComparisonSettings, compare_to_folder
 from cosilico.comparison_summary import Comparison
 from killed_workers import kill_first_worker
+from sampled import sampled
+from searches_here import here
 from sim.cost.costs import evaluate_many
 from sim.cost.objective import Objective
 from sim.networks.named import named_network
@@ -35,11 +37,8 @@ def compare(out: Path, **options: Any) -> Comparison:
     return compare_to_folder("autoencoder", "small", out, SETTINGS, jobs=1, **options)
 
 
-@pytest.mark.slow
-def test_regret_is_measured_from_the_optimum_and_a_kill_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The command is ended after two searches, and then a worker is killed."""
+def cut_and_killed(out: Path, monkeypatch: pytest.MonkeyPatch) -> Comparison:
+    """Compare; the command is ended after two searches, and then a worker is killed."""
     ended = 0
 
     def interrupted(futures: Any) -> Any:
@@ -53,16 +52,30 @@ def test_regret_is_measured_from_the_optimum_and_a_kill_changes_nothing(
     with monkeypatch.context() as patch:
         patch.setattr(tasks, "as_completed", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            compare(tmp_path / "cut")
-    before = (tmp_path / "cut" / "runs.jsonl").read_text().splitlines()
+            compare(out)
+    before = (out / "runs.jsonl").read_text().splitlines()
     assert len(before) == 3  # a header and two searches
 
     killed = kill_first_worker(monkeypatch)
-    result = compare(tmp_path / "cut", resume=True)
+    result = compare(out, resume=True)
     assert killed
-    after = (tmp_path / "cut" / "runs.jsonl").read_text().splitlines()
+    after = (out / "runs.jsonl").read_text().splitlines()
     assert after[:3] == before
-    assert len(after) == 1 + 6
+    return result
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kill", sampled([False, True], lambda kill: not kill))
+def test_regret_is_measured_from_the_optimum_and_a_kill_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kill: bool
+) -> None:
+    if kill:
+        result = cut_and_killed(tmp_path / "cut", monkeypatch)
+    else:
+        monkeypatch.setattr(comparison, "run_all", here)
+        monkeypatch.setattr("cosilico.comparison_run._task", [])  # else it would stay
+        result = compare(tmp_path / "cut")
+    assert len((tmp_path / "cut" / "runs.jsonl").read_text().splitlines()) == 1 + 6
 
     network = named_network("autoencoder")
     table = evaluate_many(tuple(SMALL), network)

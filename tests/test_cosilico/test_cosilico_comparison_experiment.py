@@ -3,7 +3,6 @@
 import csv
 import json
 import re
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from search.checkpoint import CheckpointStore
 from search.experiment import load_experiment
 from search.strategies.joint_baseline_settings import JointEvolutionSettings, JointRandomSettings
 from search.strategies.nahas_settings import NahasJointSettings, NahasPhaseSettings
+from searches_here import here
 from sim.cost.workload import Workload
 from sim.spec.errors import CosilicoError, NotRealizableError
 from small_co_searches import small_experiment
@@ -70,19 +70,6 @@ def path(tmp_path: Path) -> Path:
     path = tmp_path / "small.toml"
     path.write_text(SMALL)
     return path
-
-
-def here(
-    searches: dict[str, tuple[Any, ...]],
-    run: Callable[..., Any],
-    journal: Any,
-    *others: Any,
-    **options: Any,
-) -> None:
-    """Run all searches in this process, in the place of a pool."""
-    for key, arguments in searches.items():
-        if key not in journal.records:
-            journal.append(key, run(*arguments))
 
 
 def documents(out: Path) -> list[Any]:
@@ -130,6 +117,7 @@ def test_a_comparison_goes_on_from_the_checkpoint_of_the_search_in_flight(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_cluster_gives_what_a_process_gives(
     path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

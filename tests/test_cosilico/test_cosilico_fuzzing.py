@@ -12,10 +12,10 @@ from cosilico import fuzzing
 from cosilico.cli import main
 from cosilico.fuzz_formats import FORMATS, Files, Format
 from cosilico.fuzzing import Examination, Examiner, Verdict, format_of, fuzz_input
+from sampled import sampled
 from sim.spec.errors import CosilicoError
 from testbench.judges.interpreters import UnjudgedError
 
-SAMPLE = 400
 """Inputs; with loading half a minute of processor time."""
 
 SEED = 11
@@ -126,9 +126,10 @@ def test_an_input_is_made_again() -> None:
             assert fuzz_input(3, index) == fuzz_input(3, index)
 
 
-def test_a_sample_of_files_is_refused_or_right() -> None:
-    examinations = list(fuzzing.examine_inputs(SEED, SAMPLE, jobs=1))
-    assert sorted(examination.index for examination in examinations) == list(range(SAMPLE))
+@pytest.mark.parametrize("number", sampled([200, 400], lambda number: number == 200))
+def test_a_sample_of_files_is_refused_or_right(number: int) -> None:
+    examinations = list(fuzzing.examine_inputs(SEED, number, jobs=1))
+    assert sorted(examination.index for examination in examinations) == list(range(number))
     faults = [examination for examination in examinations if not examination.verdict.right]
     assert not faults, "\n".join(
         f"fuzz_input({SEED}, {examination.index}) {examination.format_name}: {examination.verdict} {examination.text}"

@@ -188,6 +188,7 @@ def test_simulation_maps_once(kernel: Counter, design_file: Path) -> None:
 
 
 @pytest.mark.rtl
+@pytest.mark.long
 def test_a_random_pair_is_mapped_once_for_all_memories(kernel: Counter) -> None:
     [case] = draw_cases(1, TINY, 3, max_macs=64)
     kernel.taken()

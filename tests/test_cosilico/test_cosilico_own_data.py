@@ -47,6 +47,7 @@ def experiment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.mark.rtl
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_users_pictures_become_an_accelerator_that_rtl_confirms(
     experiment: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from project_root import ROOT
+from sampled import sampled
 
 BUSY = """
 import ctypes, sys, tempfile, threading, time
@@ -76,7 +77,9 @@ def members(session: int) -> list[str]:
     return alive
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", sampled([signal.SIGINT, signal.SIGTERM], lambda number: number == signal.SIGTERM)
+)
 @pytest.mark.parametrize(
     "wait",
     [

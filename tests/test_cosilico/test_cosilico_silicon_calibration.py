@@ -48,6 +48,10 @@ def line_of(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             ["--area", "--target", "ecp5", "--liberty", "c.lib"],
             "--liberty must be given with one target of standard cells",
         ),
+        (
+            ["--area", "--target", "nangate45", "--target", "osu018"],
+            "--target must be given with at most one target of standard cells, not nangate45 and osu018",
+        ),
         (["--area", "moon"], "SPACE must be one of tiny, edge, nahas, not 'moon'"),
     ],
 )

@@ -194,6 +194,7 @@ def test_bad_input_is_one_line(
 
 @pytest.mark.rtl
 @pytest.mark.slow
+@pytest.mark.long
 def test_all_outputs_of_a_network_are_compared(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

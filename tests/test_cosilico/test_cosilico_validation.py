@@ -28,11 +28,12 @@ SMALL = Campaign(
     imported=1,
     graphs=1,
     tables=2,
+    states=1,
     points=5,
     seed=5,
     max_macs=128,
 )
-PAIRS = 44
+PAIRS = 46
 EQUAL = Comparison(
     activations=500,
     layer_bits=(0, 0),

@@ -15,9 +15,11 @@ from testbench.validation.campaign import Campaign
 from testbench.validation.journal import Journal
 
 CAMPAIGN = Campaign(
-    pairs=2, stalled=1, layers=False, imported=0, graphs=0, tables=0, points=0, seed=4
+    pairs=2, stalled=1, layers=False, imported=0, graphs=0, tables=0, states=0, points=0, seed=4
 )
-COUNTS = " with pairs 2, stalled 1, layers False, imported 0, graphs 0, tables 0, points 0"
+COUNTS = (
+    " with pairs 2, stalled 1, layers False, imported 0, graphs 0, tables 0, states 0, points 0"
+)
 """Counts that the page tells, as this campaign is a part of the whole."""
 
 
@@ -137,6 +139,7 @@ def test_random_memories_have_a_page_of_their_own(tmp_path: Path) -> None:
         imported=0,
         graphs=0,
         tables=0,
+        states=0,
         points=0,
         behind_drawn=2,
         seed=4,

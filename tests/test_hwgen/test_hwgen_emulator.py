@@ -100,8 +100,9 @@ def test_every_drawn_case_is_compared() -> None:
         assert len(draw()) == count
 
 
-def test_an_image_leaves_nothing_behind_for_the_next() -> None:
-    for case in stress()[:12] + chains()[:3]:
+@pytest.mark.parametrize("number", sampled([4, 12], lambda number: number == 4))
+def test_an_image_leaves_nothing_behind_for_the_next(number: int) -> None:
+    for case in stress()[:number] + chains()[: number // 4]:
         assert_equals_reference(case.config, case.network, case.image_seed, 3, case.batch)
 
 

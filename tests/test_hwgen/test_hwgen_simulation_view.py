@@ -37,7 +37,11 @@ def test_stands_in_for_the_grid_and_all_below_it() -> None:
     assert {names.top, names.own("execute"), names.grid, "cosilico_ram_fpga"} <= set(modules)
     assert not {names.own(name) for name in ("pe", "lane", "simd_unit")} & set(modules)
     assert grid_view(CONFIG, names.grid).strip() in text
-    assert emit(CONFIG, View.SIMULATION) == text
+
+
+@pytest.mark.long
+def test_the_same_configuration_gives_the_same_text() -> None:
+    assert emit(CONFIG, View.SIMULATION) == emit(CONFIG, View.SIMULATION)
 
 
 def test_knows_two_views() -> None:

@@ -1,21 +1,24 @@
 """Programs of networks with states, run by the emulator one after the other in one memory."""
 
 import numpy as np
+import pytest
 
 from emulator import Emulator
 from hwgen.package.program_manifest import program_manifest
 from hwgen.program import compile_mapped
+from sampled import sampled
 from sim import golden
 from sim.realizability import map_realizable
 from sim.spec.spaces import TINY
 from testbench.cases.stateful import draw_stateful_group
 
-GROUPS, PER_GROUP = 6, 4
+PER_GROUP = 4
 
 
-def test_runs_leave_states_for_the_next() -> None:
+@pytest.mark.parametrize("groups", sampled([2, 6], lambda groups: groups == 2))
+def test_runs_leave_states_for_the_next(groups: int) -> None:
     states = 0
-    for group in range(GROUPS):
+    for group in range(groups):
         for case in draw_stateful_group(group, 0, PER_GROUP, TINY, 7, max_macs=128):
             program = compile_mapped(map_realizable(case.config, case.network))
             expected = golden.run(case.network, case.images)
@@ -34,4 +37,4 @@ def test_runs_leave_states_for_the_next() -> None:
             manifest = program_manifest(program, case.config)
             assert list(manifest["states"]) == list(program.states)
             states += len(program.states)
-    assert states > GROUPS * PER_GROUP
+    assert states > groups * PER_GROUP

@@ -39,10 +39,10 @@ def config(pes_y: int, pes_x: int, lanes: int, simd: int) -> AcceleratorConfig:
         (2, 2, 2, 4),
         pytest.param((1, 2, 4, 4), marks=pytest.mark.long),
         (3, 1, 1, 8),
-        (1, 1, 4, 16),
+        pytest.param((1, 1, 4, 16), marks=pytest.mark.long),
         pytest.param((1, 2, 1, 32), marks=pytest.mark.long),
         pytest.param((2, 1, 1, 64), marks=pytest.mark.long),
-        (1, 1, 1, 128),
+        pytest.param((1, 1, 1, 128), marks=pytest.mark.long),
     ],
     ids=lambda shape: "x".join(map(str, shape)),
 )

@@ -36,9 +36,8 @@ SIZES = {"efficientnet_lite0": (60, 385_187_552), "mobilenet_v2": (64, 300_774_2
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name", ["mobilenet_v2", pytest.param("efficientnet_lite0", marks=pytest.mark.long)]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["mobilenet_v2", "efficientnet_lite0"])
 def test_networks_of_imagenet_know_photographs_in_int8(name: str, tmp_path: Path) -> None:
     script = EXAMPLES / "imagenet" / "run.py"
     pictures = tmp_path / "pictures"

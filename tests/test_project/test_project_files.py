@@ -39,6 +39,7 @@ TARGETS = [
     "supported",
     "pages",
     "bench",
+    "evidence",
     "coverage",
     "mutants",
     "clean",

@@ -97,6 +97,7 @@ def test_a_violation_says_where_it_is() -> None:
     assert violation.package == "sim"
 
 
+@pytest.mark.long
 def test_no_package_breaks_a_rule_more_often_than_before() -> None:
     violations = check_paths([ROOT / name for name in CODE])
     assert excess(violations) == [], "\n".join(map(str, violations))

@@ -21,10 +21,17 @@ RTL = ("accelerator", "cocotb", "digits", "integrate", "memory", "simulate", "yo
 SLOW = ("digits", "your_model")
 """Pages that take more than ten seconds."""
 
+LONG = ("digits", "memory", "simulate")
+"""Pages that take longest; their commands are those of other pages and tests, with more images and points."""
+
 
 def marks(name: str) -> list[pytest.MarkDecorator]:
     """Return the marks of a page."""
-    return [pytest.mark.rtl] * (name in RTL) + [pytest.mark.slow] * (name in SLOW)
+    return [
+        *[pytest.mark.rtl] * (name in RTL),
+        *[pytest.mark.slow] * (name in SLOW),
+        *[pytest.mark.long] * (name in LONG),
+    ]
 
 
 def calibrated() -> microbenchmarks.CalibrationReport:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from search.choice_logits import sampled
 from search.driver import run_search
 from search.evaluator import Evaluation, Evaluator
 from search.experiment import TrainSettings
@@ -14,7 +15,6 @@ from search.moving_mean import MovingMean
 from search.strategies.dna_sampling import (
     HardwareLogits,
     graded_cost,
-    sampled,
     temperature,
 )
 from search.strategies.dna_settings import DnaSettings

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sampled import sampled
 from search.architecture import Architecture
 from search.checkpoint import CheckpointStore
 from search.driver import run_search
@@ -88,13 +89,23 @@ def test_result_is_realizable_within_the_area_and_complete(whole: Path) -> None:
     assert design.accelerator.to_json() == result["best"]["accelerator"]
 
 
+@pytest.mark.parametrize(
+    "kills",
+    sampled(
+        [[(True, 0.0), (True, 0.45)], [(True, 0.0), (True, 0.45), (True, 0.25)]],
+        lambda kills: len(kills) == 2,
+    ),
+)
 def test_killed_and_resumed_search_finds_the_same_design(
-    whole: Path, experiment: Experiment, kill_and_resume: Callable[..., None]
+    whole: Path,
+    experiment: Experiment,
+    kill_and_resume: Callable[..., None],
+    kills: list[tuple[bool, float]],
 ) -> None:
-    folder = whole.parent / "killed"
+    folder = whole.parent / f"killed{len(kills)}"
     search = functools.partial(run_search, experiment, folder, resume=True, seed=3)
     # Each time the clock starts when the run works, so that every attempt gets further.
-    kill_and_resume(search, folder / "checkpoint.pt", [(True, 0.0), (True, 0.45), (True, 0.25)])
+    kill_and_resume(search, folder / "checkpoint.pt", kills)
     assert _results(folder) == _results(whole)
 
 

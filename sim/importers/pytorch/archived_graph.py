@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Never
 
 from sim.importers.errors import printable
@@ -190,12 +190,15 @@ class GraphReader:
         self.document = document
 
     def cleaned(
-        self, stored: Mapping[str, Mapping[str, Any]], in_spec: str, out_spec: str
+        self,
+        stored: Mapping[str, Mapping[str, Any]],
+        in_spec: Callable[[int], str],
+        out_spec: str,
     ) -> bytes:
         """JSON with nothing but what was checked.
 
         ``stored`` has the entry of each tensor in the archive; in_spec and out_spec are PyTorch's
-        text for one argument and one result.
+        text for so many arguments and for one result.
         """
         module = self._field(self.document, "graph_module", dict)
         graph = self._field(module, "graph", dict)
@@ -239,7 +242,7 @@ class GraphReader:
                         "signature": {
                             "inputs": [],
                             "outputs": [],
-                            "in_spec": in_spec,
+                            "in_spec": in_spec(sum("user_input" in spec for spec in specs)),
                             "out_spec": out_spec,
                             "forward_arg_names": None,
                         },
@@ -352,9 +355,8 @@ class GraphReader:
             if kind == "buffer":
                 entry["persistent"] = item[kind].get("persistent") is True
             specs.append({kind: entry})
-        users = sum("user_input" in spec for spec in specs)
-        if users != 1:
-            raise UnsupportedModuleError(f"module must take one tensor, not {users} arguments")
+        if not any("user_input" in spec for spec in specs):
+            raise UnsupportedModuleError("module must take a tensor")
         return specs
 
     def _outputs(self, items: list[Any]) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """PyTorch modules as networks of layers, read from what torch.export makes of them."""
 
 import warnings
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -22,8 +23,8 @@ from sim.importers.pytorch.weighted import WEIGHTED
 __all__ = ["export_module", "read_program"]
 
 
-def export_module(module: nn.Module, image: Tensor) -> ExportedProgram:
-    """Program of a module, which is set to inference mode, for one image [1, C, H, W].
+def export_module(module: nn.Module, image: Tensor | Sequence[Tensor]) -> ExportedProgram:
+    """Program of a module, which is set to inference mode, for images [1, C, H, W] of its inputs.
 
     Raises
     ------
@@ -31,11 +32,12 @@ def export_module(module: nn.Module, image: Tensor) -> ExportedProgram:
         If ``torch.export`` cannot trace the module.
     """
     module.eval()
+    given = (image,) if isinstance(image, Tensor) else tuple(image)
     with warnings.catch_warnings():
         # torch copies a class of its own that it has deprecated
         warnings.simplefilter("ignore", FutureWarning)
         try:
-            return torch.export.export(module, (image,))
+            return torch.export.export(module, given)
         except Exception as error:  # whatever the module's code or the tracer raises
             reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
             raise UnsupportedModuleError(f"module cannot be exported: {reason}") from error

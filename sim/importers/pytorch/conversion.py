@@ -13,10 +13,9 @@ from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from sim.importers.errors import printable
-from sim.importers.program_ends import ProgramEnds
+from sim.importers.program_ends import ProgramEnds, ProgramStart
 from sim.importers.pytorch.archive import clean_archive
 from sim.importers.pytorch.aten import read_program
-from sim.importers.pytorch.float_network import INPUT
 from sim.importers.pytorch.quantize import quantize_as_given, quantize_network, unquantized
 from sim.importers.range_method import RangeMethod
 from sim.spec.errors import CosilicoError, DesignFileError
@@ -67,12 +66,11 @@ def import_with_ends(
     """Quantize as :func:`import_program`; return the forms of the program's ends, too."""
     images = None if calibration is None else load_calibration_images(calibration)
     network = read_program(load_program(path), name=name or path.stem)
-    ends = ProgramEnds(
-        rank=network.rank,
-        functions=network.functions,
-        signal=network.signal,
-        half_even=INPUT in network.scales,
+    starts = tuple(
+        ProgramStart(rank=source.rank, half_even=source.name in network.scales)
+        for source in network.inputs
     )
+    ends = ProgramEnds(starts=starts, functions=network.functions, signal=network.signal)
     if images is None:
         if not network.scales:
             raise CosilicoError(f"program file {path} {_UNQUANTIZED}")
@@ -80,7 +78,10 @@ def import_with_ends(
     if not unquantized(network):
         rule = "must have no calibration images, for it is quantized"
         raise CosilicoError(f"program file {path} {rule}")
-    return quantize_network(network, images, method=method), ends
+    if len(images) < len(network.inputs):
+        rule = f"must hold an array x.{len(images)}, as the module has {len(network.inputs)} inputs"
+        raise CosilicoError(f"calibration file {calibration} {rule}")
+    return quantize_network(network, images[: len(network.inputs)], method=method), ends
 
 
 def load_program(path: Path) -> ExportedProgram:
@@ -93,13 +94,18 @@ def load_program(path: Path) -> ExportedProgram:
     UnsupportedModuleError
         If the graph has an operator that no layer computes.
     """
-    archive = clean_archive(path, _spec_text(((0,), {})), _spec_text(0))
+    archive = clean_archive(path, _arguments_text, _spec_text(0))
     try:
         with _quiet():
             return torch.export.load(archive)
     except Exception as error:  # whatever torch raises on operators and arguments that do not fit
         reason = next(iter(str(error).strip().splitlines()), "") or type(error).__name__
         raise DesignFileError(printable(f"program file {path} cannot be read: {reason}")) from error
+
+
+def _arguments_text(count: int) -> str:
+    """PyTorch's text for so many tensors as arguments."""
+    return _spec_text((tuple(range(count)), {}))
 
 
 def _spec_text(example: object) -> str:
@@ -118,8 +124,10 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
-def load_calibration_images(path: Path) -> Tensor:
-    """Array ``x`` of an npz file, float [N, C, H, W], [N, C, L] or [N, C]: what the module is given.
+def load_calibration_images(path: Path) -> list[Tensor]:
+    """Arrays ``x``, ``x.1`` and so on of an npz file: what the module is given for each of its inputs.
+
+    Each is float [N, C, H, W], [N, C, L] or [N, C].
 
     Raises
     ------
@@ -128,11 +136,15 @@ def load_calibration_images(path: Path) -> Tensor:
     arrays = read_arrays(path, "calibration file", finite=True)
     if "x" not in arrays:
         raise DesignFileError(f"calibration file {path} must hold an array x")
-    x = arrays["x"]
-    if x.dtype.kind != "f" or not 2 <= x.ndim <= 4 or not x.size:
-        rule = "must be floating point of shape [N, C, H, W], [N, C, L] or [N, C]"
-        raise DesignFileError(
-            f"array x of calibration file {path} {rule}, not {x.dtype} {list(x.shape)}"
-        )
-    with np.errstate(over="ignore"):  # as infinities they are refused
-        return torch.from_numpy(x.astype(np.float32))
+    images, name = [], "x"
+    while name in arrays:
+        x = arrays[name]
+        if x.dtype.kind != "f" or not 2 <= x.ndim <= 4 or not x.size:
+            rule = "must be floating point of shape [N, C, H, W], [N, C, L] or [N, C]"
+            raise DesignFileError(
+                f"array {name} of calibration file {path} {rule}, not {x.dtype} {list(x.shape)}"
+            )
+        with np.errstate(over="ignore"):  # as infinities they are refused
+            images.append(torch.from_numpy(x.astype(np.float32)))
+        name = f"x.{len(images)}"
+    return images

@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -13,10 +13,19 @@ from torch.nn import functional
 from sim.scales import Scale
 from sim.spec.network import LayerKind, Padding, PixelPlace
 
-__all__ = ["ALIKE", "INPUT", "FloatJoint", "FloatLayer", "FloatNetwork", "Function", "compute"]
+__all__ = [
+    "ALIKE",
+    "INPUT",
+    "FloatInput",
+    "FloatJoint",
+    "FloatLayer",
+    "FloatNetwork",
+    "Function",
+    "compute",
+]
 
 INPUT = "input"
-"""Name of the tensor that the first layer reads."""
+"""Name of the first input; a further input has its number behind."""
 
 _BLOCK_IMAGES = 8
 """Images computed at once; bounds the memory of large images."""
@@ -77,6 +86,30 @@ class FloatLayer:
         return self.weight, self.bias
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloatInput:
+    """An input of a module.
+
+    Parameters
+    ----------
+    name : str
+    shape : (int, int, int)
+        Height, width and channels.
+    rank : int
+        Axes of the module's own input: 4 for [N, C, H, W], 3 for [N, C, L], 2 for [N, C].
+    """
+
+    name: str
+    shape: tuple[int, int, int]
+    rank: int = 4
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Shape of the module's own input without the batch."""
+        height, width, channels = self.shape
+        return (channels, *{4: (height, width), 3: (width,)}.get(self.rank, ()))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FloatJoint:
     """A tensor of the channels or pixels of layers that are made for it alone; as :class:`sim.spec.network.Concatenation`.
@@ -109,10 +142,10 @@ class FloatNetwork:
     ----------
     name : str
     shape : (int, int, int)
-        Height, width and channels of the input, whose name is ``input``.
+        Height, width and channels of the first input, whose name is ``input``.
     layers : tuple of FloatLayer
     rank : int
-        Axes of the module's own input: 4 for [N, C, H, W], 3 for [N, C, L], 2 for [N, C].
+        Axes of the module's own first input, as of :class:`FloatInput`.
     functions : tuple of str
         What the host computes of the output: "softmax", "log_softmax", "sigmoid".
     signal : bool
@@ -123,6 +156,8 @@ class FloatNetwork:
         Tensors that consist of layers' outputs.
     output : str
         Name of the output; the last layer's if not given.
+    further_inputs : tuple of FloatInput
+        All but the first, in the module's order.
     """
 
     name: str
@@ -134,6 +169,12 @@ class FloatNetwork:
     scales: Mapping[str, Scale] = field(default_factory=dict)
     joints: tuple[FloatJoint, ...] = ()
     output: str = ""
+    further_inputs: tuple[FloatInput, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[FloatInput, ...]:
+        """All inputs, in the module's order."""
+        return (FloatInput(name=INPUT, shape=self.shape, rank=self.rank), *self.further_inputs)
 
     @property
     def last(self) -> str:
@@ -149,27 +190,30 @@ class FloatNetwork:
     def scaled(self) -> list[str]:
         """Tensors that have a scale of their own."""
         homes, alike = self.homes, {layer.name for layer in self.layers if layer.alike}
-        own = [INPUT, *(layer.name for layer in self.layers if layer.name not in {*homes, *alike})]
-        return [*own, *(joint.name for joint in self.joints if joint.parts[0] not in alike)]
+        own = [layer.name for layer in self.layers if layer.name not in {*homes, *alike}]
+        given = [source.name for source in self.inputs]
+        return [*given, *own, *(joint.name for joint in self.joints if joint.parts[0] not in alike)]
 
-    def visit(self, images: Tensor, seen: Callable[[str, Tensor], None]) -> None:
-        """Show every tensor, the input first, for some images at a time.
+    def visit(self, images: Tensor | Sequence[Tensor], seen: Callable[[str, Tensor], None]) -> None:
+        """Show every tensor, the inputs first, for some images at a time.
 
         Parameters
         ----------
-        images : float[N, C, H, W]
-            Everything is computed in their type.
+        images : float[N, C, H, W], or a sequence of such tensors
+            A tensor for each input. Everything is computed in their type.
         seen : callable
             Called with the tensor's name and its values, [n, C, P, Q].
         """
         readers = Counter(name for layer in self.layers for name in layer.inputs)
         ends = {joint.parts[-1]: joint for joint in self.joints}
+        given = [images] if isinstance(images, Tensor) else images
         with torch.no_grad():
-            for start in range(0, len(images), _BLOCK_IMAGES):
-                block = images[start : start + _BLOCK_IMAGES]
+            for start in range(0, len(given[0]), _BLOCK_IMAGES):
                 left = Counter(readers)
-                made = {INPUT: block}
-                seen(INPUT, block)
+                made: dict[str, Tensor] = {}
+                for source, values in zip(self.inputs, given, strict=True):
+                    made[source.name] = values[start : start + _BLOCK_IMAGES]
+                    seen(source.name, made[source.name])
                 for layer in self.layers:
                     made[layer.name] = compute(layer, [made[name] for name in layer.inputs])
                     seen(layer.name, made[layer.name])
@@ -182,8 +226,8 @@ class FloatNetwork:
                         if not left[name]:
                             made.pop(name, None)
 
-    def __call__(self, images: Tensor) -> Tensor:
-        """Output [N, C, P, Q] of images [N, C, H, W]."""
+    def __call__(self, images: Tensor | Sequence[Tensor]) -> Tensor:
+        """Output [N, C, P, Q] of images [N, C, H, W], of several inputs of as many tensors."""
         outputs: list[Tensor] = []
         last = self.last
 

@@ -11,7 +11,13 @@ from torch import Tensor, fx
 from torch.export import ExportedProgram
 
 from sim.importers.limits import MOST_VALUES, excess, excessive_layer
-from sim.importers.pytorch.float_network import INPUT, FloatJoint, FloatLayer, FloatNetwork
+from sim.importers.pytorch.float_network import (
+    INPUT,
+    FloatInput,
+    FloatJoint,
+    FloatLayer,
+    FloatNetwork,
+)
 from sim.importers.pytorch.nodes import (
     IMAGE,
     UnsupportedModuleError,
@@ -104,7 +110,7 @@ class Graph:
         self._constants: dict[fx.Node, Tensor] = {}
         self._names: dict[fx.Node, str] = {}
         self._weight_scales: dict[fx.Node, tuple[Tensor, int]] = {}
-        self._input: fx.Node | None = None
+        self._inputs: dict[fx.Node, FloatInput] = {}
         self._stored = stored_tensors(program)
         self._folded = 0
 
@@ -118,27 +124,30 @@ class Graph:
                 output = self._output(node)
             elif node.users:  # assertions about shapes have no users
                 self._call(node)
-        if self._input is None or output is None or not self.layers:
+        if not self._inputs or output is None or not self.layers:
             raise UnsupportedModuleError("module must compute its output from an image")
-        shape, last = self.values[self._input].shape, self.values[output].tensor
+        last = self.values[output].tensor
         self._drop_parts(last)
-        self._check_sizes(shape)
+        self._check_sizes()
+        self._check_inputs()
         readers = Counter(tensor for layer in self.layers.values() for tensor in layer.inputs)
         for tensor in self.read_alone:
             if readers[tensor] > 1 or tensor == self.values[output].tensor:
                 rule = "must be quantized, for a pool that is quantized is not all that reads it"
                 raise UnsupportedModuleError(f"tensor {tensor!r} {rule}")
         check_real_readers(self.values, self.layers, self.quantizing)
+        first, *further = self._inputs.values()
         return FloatNetwork(
             name=name,
-            shape=shape,
+            shape=first.shape,
             layers=tuple(self.layers.values()),
-            rank=len(self._input.meta["val"].shape),
+            rank=first.rank,
             functions=self.values[output].functions,
             signal=len(sizes_of(output)) == 2 and self.values[output].shape[0] == 1,
             scales=self.scales,
             joints=tuple(self.joints.values()),
             output=last if last in self.joints else "",
+            further_inputs=tuple(further),
         )
 
     def append(self, node: fx.Node, layer: FloatLayer, *, positive: bool = False) -> Value:
@@ -180,7 +189,7 @@ class Graph:
         """Free name for a node's layer: the module's if there is a weight, else the node's."""
         path = self._names.get(weight, "") if isinstance(weight, fx.Node) else ""
         name = path.rpartition(".")[0] or node.name
-        taken = {INPUT, *self.layers, *self.joints}
+        taken = {source.name for source in self._inputs.values()} | {*self.layers, *self.joints}
         if name in taken:
             name = f"{name}_{node.name}"
         return name
@@ -232,9 +241,18 @@ class Graph:
             else:
                 read.update(layer.inputs)
 
-    def _check_sizes(self, shape: tuple[int, int, int]) -> None:
+    def _check_inputs(self) -> None:
+        """Refuse inputs that no layer reads."""
+        read = {tensor for layer in self.layers.values() for tensor in layer.inputs}
+        for place, source in enumerate(self._inputs.values()):
+            if source.name not in read:
+                rule = f"module must compute something of its input {place}"
+                raise UnsupportedModuleError(rule)
+
+    def _check_sizes(self) -> None:
         """Refuse weights that are no numbers, and layers beyond all measure."""
-        shapes = {INPUT: shape} | {layer.name: layer.shape for layer in self.layers.values()}
+        shapes = {source.name: source.shape for source in self._inputs.values()}
+        shapes |= {layer.name: layer.shape for layer in self.layers.values()}
         shapes |= {joint.name: joint.shape for joint in self.joints.values()}
         for layer in self.layers.values():
             taps = math.prod(layer.kernel)
@@ -255,10 +273,9 @@ class Graph:
             path, tensor = stored
             self._names[node], self._constants[node] = path, tensor.detach()
             return
-        if self._input is not None or not isinstance(node.meta.get("val"), Tensor):
-            raise UnsupportedModuleError(
-                f"module must take one tensor, not {self._user_inputs()} arguments"
-            )
+        if not isinstance(node.meta.get("val"), Tensor):
+            rule = f"input {node.name!r} of the module must be a tensor"
+            raise UnsupportedModuleError(f"{rule}, not {type(node.meta.get('val')).__name__}")
         shape = node.meta["val"].shape
         if not 2 <= len(shape) <= IMAGE:
             raise UnsupportedModuleError(
@@ -267,11 +284,10 @@ class Graph:
             )
         if broken := excess(image_shape(node), f"input {node.name!r} of the module"):
             raise UnsupportedModuleError(broken)
-        self._input = node
-        self.values[node] = Value(tensor=INPUT, shape=image_shape(node), alone=self.read_once(node))
-
-    def _user_inputs(self) -> int:
-        return sum(n.op == "placeholder" and n.name not in self._stored for n in self._nodes)
+        name = f"{INPUT}_{len(self._inputs)}" if self._inputs else INPUT
+        source = FloatInput(name=name, shape=image_shape(node), rank=len(shape))
+        self._inputs[node] = source
+        self.values[node] = Value(tensor=name, shape=source.shape, alone=self.read_once(node))
 
     def _output(self, node: fx.Node) -> fx.Node:
         results = node.args[0]

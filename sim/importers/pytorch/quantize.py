@@ -3,8 +3,8 @@
 import math
 import warnings
 from collections import Counter
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import torch
@@ -13,23 +13,22 @@ from torch import Tensor, nn
 from torch.export import ExportedProgram
 
 from sim.importers.errors import CalibrationWarning
-from sim.importers.pixel_products import pixel_product
 from sim.importers.pytorch.aten import export_module, read_program
-from sim.importers.pytorch.float_network import ALIKE, INPUT, FloatLayer, FloatNetwork
+from sim.importers.pytorch.float_network import (
+    ALIKE,
+    INPUT,
+    FloatJoint,
+    FloatLayer,
+    FloatNetwork,
+)
 from sim.importers.pytorch.nodes import UnsupportedModuleError
+from sim.importers.pytorch.operands import MadeLayers
 from sim.importers.pytorch.ranges import SeenRange, narrowed_ranges, seen_ranges
 from sim.importers.pytorch.tables import function_values, with_function
 from sim.importers.range_method import RangeMethod
 from sim.scales import Scale, activation_scale, add_factors, quantize_multipliers
 from sim.spec.errors import CosilicoError
-from sim.spec.network import (
-    FACTOR_BYTES,
-    Concatenation,
-    Layer,
-    LayerKind,
-    Network,
-    TensorSpec,
-)
+from sim.spec.network import Layer, LayerKind, Network, TensorSpec
 
 __all__ = [
     "QuantizedWeights",
@@ -56,6 +55,9 @@ _FILLED = 0.25
 
 _OPEN = (-math.inf, math.inf)
 
+Images: TypeAlias = Tensor | Sequence[Tensor]
+"""Images of a module's inputs: a tensor [N, ...], or a sequence of a tensor for each input."""
+
 
 class QuantizedWeights(NamedTuple):
     """``weights`` int8[K, ...], ``scales`` float64[K], ``bias`` int32[K] in s_in·scales[k]."""
@@ -77,7 +79,7 @@ _NO_PARAMETERS = _Parameters(*(np.zeros(0, kind) for kind in (np.int8, *[np.int3
 
 def quantize_module(
     module: nn.Module,
-    images: Tensor,
+    images: Images,
     *,
     name: str,
     input_scale: Scale | None = None,
@@ -89,13 +91,13 @@ def quantize_module(
     ----------
     module : nn.Module
         Made of the layers that :func:`sim.importers.pytorch.aten.read_program` names. It is set to inference mode.
-    images : float32[N, C, H, W], [N, C, L] or [N, C]
-        What the module is given in training; every activation gets the range that it takes on
-        these. The network's input is one such image.
+    images : float32[N, C, H, W], [N, C, L] or [N, C], or a sequence of such tensors
+        What the module is given in training, as a tensor for each input; every activation gets
+        the range that it takes on these. The network's input is one such image.
     name : str
         Of the network.
     input_scale : Scale, optional
-        Quantization of the input; from the images' range if not given.
+        Quantization of the first input; from the images' range if not given.
     method : RangeMethod
         How ranges are chosen from the values on the images.
 
@@ -116,14 +118,14 @@ def quantize_module(
     CalibrationWarning
         If a tensor is constant on all images, or no image fills a quarter of its range.
     """
-    _check_images(images)
-    program = export_module(module, images[:1])
-    return quantize_program(program, images, name=name, input_scale=input_scale, method=method)
+    given = _checked(images)
+    program = export_module(module, [values[:1] for values in given])
+    return quantize_program(program, given, name=name, input_scale=input_scale, method=method)
 
 
 def quantize_program(
     program: ExportedProgram,
-    images: Tensor,
+    images: Images,
     *,
     name: str,
     input_scale: Scale | None = None,
@@ -133,33 +135,27 @@ def quantize_program(
 
     See :func:`quantize_module`.
     """
-    _check_images(images)
+    given = _checked(images)
     network = read_program(program, name=name)
-    return quantize_network(network, images, input_scale=input_scale, method=method)
+    return quantize_network(network, given, input_scale=input_scale, method=method)
 
 
 def quantize_network(
     network: FloatNetwork,
-    images: Tensor,
+    images: Images,
     *,
     input_scale: Scale | None = None,
     method: RangeMethod = RangeMethod.MIN_MAX,
 ) -> Network:
     """Quantize a network, see :func:`quantize_module`; scales that its program gives are kept."""
-    _check_images(images)
-    height, width, channels = network.shape
-    pixels = {4: (height, width), 3: (width,)}.get(network.rank, ())
-    sizes = (channels, *pixels)
-    if images.shape[1:] != sizes:
-        rule = f"calibration images must have shape [N, {', '.join(map(str, sizes))}]"
-        raise CosilicoError(f"{rule}, not {list(images.shape)}")
-    images = images.reshape(len(images), channels, height, width)
-    seen = seen_ranges(network, images)
+    given = _fitting(network, _checked(images))
+    inputs = {source.name: _what(place) for place, source in enumerate(network.inputs)}
+    seen = seen_ranges(network, given)
     for tensor, (low, high, _) in seen.items():
         if not (math.isfinite(low) and math.isfinite(high)):
             raise CosilicoError(f"tensor {tensor!r} must be finite on the calibration images")
-        if tensor == INPUT and low == high == 0:
-            raise CosilicoError("calibration images must not all be 0")
+        if tensor in inputs and low == high == 0:
+            raise CosilicoError(f"{inputs[tensor]} must not all be 0")
         if high > low and not _LEAST_RANGE <= high - low <= 1 / _LEAST_RANGE:
             rule = f"tensor {tensor!r} must have a range of {_LEAST_RANGE:g} … {1 / _LEAST_RANGE:g}"
             raise CosilicoError(f"{rule} on the calibration images, not {high - low:g}")
@@ -172,7 +168,7 @@ def quantize_network(
         }
     )
     ranges = {tensor: (item.low, item.high) for tensor, item in seen.items()}
-    ranges = narrowed_ranges(network, images, ranges, method)
+    ranges = narrowed_ranges(network, given, ranges, method)
     scales = {tensor: activation_scale(*ends) for tensor, ends in ranges.items()}
     scales |= network.scales
     if input_scale is not None:
@@ -222,116 +218,98 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
     scales : mapping of str to Scale
         Of every tensor; pools take that of their input instead.
     """
-    used = {INPUT: scales[INPUT]}
-    shapes = {INPUT: network.shape} | {layer.name: layer.shape for layer in network.layers}
-    readers = Counter(name for layer in network.layers for name in layer.inputs)
+    inputs = network.inputs
+    used = {source.name: scales[source.name] for source in inputs}
+    shapes = {source.name: source.shape for source in inputs}
+    shapes |= {layer.name: layer.shape for layer in network.layers}
     shapes |= {joint.name: joint.shape for joint in network.joints}
-    homes = network.homes
-    made: dict[str, Layer] = {}
-    joints: list[Concatenation] = []
-    places: dict[str, str] = {INPUT: INPUT}
+    readers = Counter(name for layer in network.layers for name in layer.inputs)
+    homes, ends = network.homes, {joint.parts[-1]: joint for joint in network.joints}
+    try:
+        given = [TensorSpec.of_shape(item.name, item.shape, *used[item.name]) for item in inputs]
+    except ValueError as error:
+        raise CosilicoError(str(error)) from None
+    made = MadeLayers(given)
+    places = {source.name: source.name for source in inputs}
     for layer in network.layers:
-        sources = [used[name] for name in layer.inputs]
         home = homes.get(layer.name)
-        scale = sources[0] if layer.alike else scales[home.name if home else layer.name]
+        scale = used[layer.inputs[0]]
+        if not layer.alike:
+            scale = scales[home.name if home else layer.name]
         used[layer.name], places[layer.name] = scale, layer.name
         if home:
             used[home.name], places[home.name] = scale, home.name
-        pixels = math.prod(shapes[layer.inputs[0]][:2])
-        inputs = [source.scale for source in sources]
         before = places[layer.inputs[0]]
         try:
-            if layer.function is not None and before in made and readers[layer.inputs[0]] == 1:
+            sources = [
+                TensorSpec.of_shape(places[name], shapes[name], *used[name])
+                for name in layer.inputs
+            ]
+            fused = layer.function is not None and readers[layer.inputs[0]] == 1
+            if fused and before in made.layers:
                 places[layer.name] = before
             else:
-                operands = [places[name] for name in layer.inputs]
-                vector = shapes[layer.inputs[-1]][:2] == (1, 1)
-                if layer.kind is LayerKind.MULTIPLY and not vector:
-                    joints.append(_multiplied(layer, operands, sources, scale, made))
-                    continue
-                if layer.kind is LayerKind.MULTIPLY:
-                    factors = _factors(layer, operands[1], sources[1], made)
-                    made[factors.name], operands[1] = factors, factors.name
-                # a function's own layer copies its input
-                given = scale if layer.function is None else sources[0]
-                ends = layer.clamp if layer.function is None else _OPEN
-                made[layer.name] = Layer(
-                    name=layer.name,
-                    kind=layer.kind,
-                    inputs=tuple(operands),
-                    output=TensorSpec.of_shape(layer.name, layer.shape, *given),
-                    kernel=layer.kernel,
-                    stride=layer.stride,
-                    padding=layer.padding,
-                    clamp=_clamp(ends, given),
-                    **_parameters(layer, inputs, given.scale, pixels)._asdict(),
-                )
+                _enter(made, layer, sources, scale)
             if layer.function is not None:
-                values, place = function_values(layer, sources[0], scale), places[layer.name]
-                made[place] = with_function(made[place], values, scale)
+                place = places[layer.name]
+                values = function_values(layer, used[layer.inputs[0]], scale)
+                made.layers[place] = with_function(made.layers[place], values, scale)
+            if layer.name in ends:
+                _join(made, ends[layer.name], scale)
         except ValueError as error:
             raise CosilicoError(f"layer {layer.name!r} cannot be quantized: {error}") from None
     try:
-        source = TensorSpec.of_shape(INPUT, network.shape, *used[INPUT])
-        joints += [
-            Concatenation(
-                name=joint.name,
-                parts=joint.parts,
-                output=TensorSpec.of_shape(joint.name, joint.shape, *used[joint.name]),
-                pixels=joint.pixels,
-            )
-            for joint in network.joints
-        ]
         return Network(
             name=network.name,
-            input=source,
-            layers=tuple(made.values()),
+            input=given[0],
+            layers=tuple(made.layers.values()),
             outputs=(network.output,) if network.output else (),
-            concatenations=tuple(joints),
+            concatenations=tuple(made.joints.concatenations.values()),
+            further_inputs=tuple(given[1:]),
         )
     except ValueError as error:
         raise CosilicoError(str(error)) from None
 
 
-def _factors(layer: FloatLayer, vector: str, scale: Scale, made: Mapping[str, Layer]) -> Layer:
-    """Layer that makes the factors of a product's vector, under a name that no other has."""
-    name = f"{layer.name}.factors"
-    while name in made:
-        name += "_"
-    shape = (1, 1, FACTOR_BYTES * layer.shape[2])
-    output = TensorSpec.of_shape(name, shape, *scale)
-    return Layer(name=name, kind=LayerKind.FACTORS, inputs=(vector,), output=output)
+def _enter(made: MadeLayers, layer: FloatLayer, sources: list[TensorSpec], scale: Scale) -> None:
+    """Append the layer of integers, and what it needs of its operands."""
+    pixels = math.prod(sources[0].shape[:2])
+    # a function's own layer copies its input
+    own = scale if layer.function is None else Scale(sources[0].scale, sources[0].zero_point)
+    ends = layer.clamp if layer.function is None else _OPEN
+    output, clamp = TensorSpec.of_shape(layer.name, layer.shape, *own), _clamp(ends, own)
+    reals = [source.scale for source in sources]
+    if layer.kind is LayerKind.ADD:
+        sources = list(made.alike(layer.name, *sources))
+    if layer.kind is LayerKind.MULTIPLY:
+        if sources[1].shape[:2] != (1, 1):
+            made.multiply(*made.alike(layer.name, *sources), output, clamp)
+            return
+        value, vector = (made.dense(layer.name, source) for source in sources)
+        sources = [value, made.factors(layer.name, vector)]
+    made.enter(
+        Layer(
+            name=layer.name,
+            kind=layer.kind,
+            inputs=tuple(source.name for source in sources),
+            output=output,
+            kernel=layer.kernel,
+            stride=layer.stride,
+            padding=layer.padding,
+            clamp=clamp,
+            **_parameters(layer, reals, own.scale, pixels)._asdict(),
+        )
+    )
 
 
-def _multiplied(
-    layer: FloatLayer,
-    operands: list[str],
-    sources: list[Scale],
-    scale: Scale,
-    made: dict[str, Layer],
-) -> Concatenation:
-    """Enter the layers of a product pixel by pixel; return the mosaic that is one of its tensors."""
-    specs = [
-        TensorSpec.of_shape(name, layer.shape, *own)
-        for name, own in zip(operands, sources, strict=True)
-    ]
-    multiplier, shift = quantize_multipliers(
-        np.array([sources[0].scale * sources[1].scale / scale.scale])
-    )
-    product = pixel_product(
-        f"{layer.name}.",
-        (specs[0], specs[1]),
-        TensorSpec.of_shape(layer.name, layer.shape, *scale),
-        (int(multiplier[0]), int(shift[0])),
-        _clamp(layer.clamp, scale),
-    )
-    made.update({own.name: own for own in product.layers})
-    return Concatenation(
-        name=product.mosaic.name,
-        parts=tuple(part.name for part in product.parts),
-        output=product.mosaic,
-        pixels=product.places,
-    )
+def _join(made: MadeLayers, joint: FloatJoint, scale: Scale) -> None:
+    """Let a tensor consist of its parts, of which the last is made now."""
+    output = TensorSpec.of_shape(joint.name, joint.shape, *scale)
+    parts = [made.layers[part].output for part in joint.parts]
+    if joint.pixels:
+        made.joints.lay(parts, list(joint.pixels), output)
+    else:
+        made.joints.join(parts, output)
 
 
 def quantize_weights(
@@ -363,14 +341,37 @@ def quantize_weights(
     return QuantizedWeights(quantized.astype(np.int8), scales, quantized_bias.astype(np.int32))
 
 
-def _check_images(images: Tensor) -> None:
-    if not images.is_floating_point() or not 2 <= images.ndim <= 4 or not len(images):
-        rule = (
-            "calibration images must be floating point of shape [N, C, H, W], [N, C, L] or [N, C]"
-        )
-        raise CosilicoError(f"{rule}, not {images.dtype} {list(images.shape)}")
-    if not bool(torch.isfinite(images).all()):
-        raise CosilicoError("calibration images must be finite")
+def _checked(images: Images) -> list[Tensor]:
+    """Images of each input, which are refused where they are none."""
+    given = [images] if isinstance(images, Tensor) else list(images)
+    for place, values in enumerate(given):
+        what = _what(place)
+        if not values.is_floating_point() or not 2 <= values.ndim <= 4 or not len(values):
+            rule = "must be floating point of shape [N, C, H, W], [N, C, L] or [N, C]"
+            raise CosilicoError(f"{what} {rule}, not {values.dtype} {list(values.shape)}")
+        if not bool(torch.isfinite(values).all()):
+            raise CosilicoError(f"{what} must be finite")
+        if len(values) != len(given[0]):
+            raise CosilicoError(f"{what} must be {len(given[0])}, as of input, not {len(values)}")
+    return given
+
+
+def _fitting(network: FloatNetwork, given: list[Tensor]) -> list[Tensor]:
+    """Images [N, C, H, W] of each input of a network."""
+    inputs = network.inputs
+    if len(given) != len(inputs):
+        rule = f"calibration images must be of {len(inputs)} inputs"
+        raise CosilicoError(f"{rule}, not of {len(given)}")
+    for place, (source, values) in enumerate(zip(inputs, given, strict=True)):
+        if values.shape[1:] != source.sizes:
+            rule = f"{_what(place)} must have shape [N, {', '.join(map(str, source.sizes))}]"
+            raise CosilicoError(f"{rule}, not {list(values.shape)}")
+    shapes = [(len(given[0]), source.shape[2], *source.shape[:2]) for source in inputs]
+    return [values.reshape(shape) for values, shape in zip(given, shapes, strict=True)]
+
+
+def _what(place: int) -> str:
+    return f"calibration images of {INPUT}_{place}" if place else "calibration images"
 
 
 def _parameters(layer: FloatLayer, inputs: list[float], output: float, pixels: int) -> _Parameters:

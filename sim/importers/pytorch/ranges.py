@@ -1,5 +1,6 @@
 """The ranges of activations that int8 covers, from the values on calibration images."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,8 +38,8 @@ class SeenRange(NamedTuple):
     widest: float
 
 
-def seen_ranges(network: FloatNetwork, images: Tensor) -> dict[str, SeenRange]:
-    """Ranges of every tensor, the input included, on images [N, C, H, W]."""
+def seen_ranges(network: FloatNetwork, images: Sequence[Tensor]) -> dict[str, SeenRange]:
+    """Ranges of every tensor, the inputs included, on images [N, C, H, W] of each input."""
     ranges: dict[str, SeenRange] = {}
 
     def widen(name: str, values: Tensor) -> None:
@@ -57,7 +58,7 @@ def seen_ranges(network: FloatNetwork, images: Tensor) -> dict[str, SeenRange]:
 
 def narrowed_ranges(
     network: FloatNetwork,
-    images: Tensor,
+    images: Sequence[Tensor],
     ranges: dict[str, tuple[float, float]],
     method: RangeMethod,
 ) -> dict[str, tuple[float, float]]:
@@ -73,7 +74,7 @@ def narrowed_ranges(
 
 
 def _histograms(
-    network: FloatNetwork, images: Tensor, ranges: dict[str, tuple[float, float]]
+    network: FloatNetwork, images: Sequence[Tensor], ranges: dict[str, tuple[float, float]]
 ) -> dict[str, NDArray[np.int64]]:
     """Counts int64[bins] of each tensor's values, in bins of one width over its range."""
     counts = {name: np.zeros(_BINS, np.int64) for name in ranges}

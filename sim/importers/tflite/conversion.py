@@ -61,6 +61,9 @@ MOST_PARTS = 1 << 10
 
 _SEVERAL_OUTPUTS = ("SPLIT", "SPLIT_V")
 
+_CALLERS = ("CALL", "IF", "STABLEHLO_COMPOSITE", "STABLEHLO_WHILE", "WHILE")
+"""Operators that compute graphs."""
+
 _INPUT_COUNTS = {
     "ADD": (2, 2), "ARG_MAX": (2, 2), "AVERAGE_POOL_2D": (1, 1),
     "BATCH_TO_SPACE_ND": (3, 3),
@@ -117,6 +120,7 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
         raise UnsupportedModelError(f"model must have inputs, each once, not {names}")
     if not model.outputs:
         raise UnsupportedModelError("model must have an output")
+    _check_callers(model)
     model, every = without_variables(model)
     carried = {variable.earlier for variable in every}
     _check_written(model, carried)
@@ -236,6 +240,13 @@ def _host_end(
     )
 
 
+def _check_callers(model: TfliteModel) -> None:
+    """Refuse operators that call other graphs, if there are any: what these do is not looked at."""
+    for operator in model.operators:
+        if model.graphs and operator.name in _CALLERS:
+            _refuse_operator(model, operator)
+
+
 def _check_written(model: TfliteModel, carried: set[int]) -> None:
     """Refuse operators without a result and tensors that are written where they must not be."""
     written = {tensor.index for tensor in model.tensors if tensor.data is not None}
@@ -349,11 +360,15 @@ def _after(
     """
     steps: list[tuple[TfliteOperator, HostStep]] = []
     producers = {index: operator for operator in live for index in operator.outputs}
+    output = index
     while True:
         operator = producers.get(index)
         if index in carried:
             return steps[::-1], index
         if operator is None or operator in before:
+            if len(model.outputs) > 1:
+                rule = f"output {model.tensors[output].name!r} must be computed by the accelerator"
+                raise UnsupportedModelError(rule)
             raise UnsupportedModelError("model must have a layer that the accelerator computes")
         known = HOST_OPERATORS.get(operator.name)
         shared = len(_readers(live, index)) > len(steps[-1:]) or (steps and index in model.outputs)

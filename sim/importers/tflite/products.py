@@ -28,16 +28,33 @@ def multiplied(lowering: Lowering, operator: TfliteOperator) -> None:
         rule += f"channel or pixel of it, {out.shape}"
         refuse(operator, f"{rule}, not of shapes {a.shape} and {b.shape}")
     source, other = (lowering.source(operator, place) for place in (1 - position, position))
-    channels = out.shape[-1]
-    if other.channels == 1 < channels:
-        other = lowering.chosen(operator, other, np.zeros(channels, np.int64))
-    if other.shape not in ((1, 1, channels), source.shape) or source.channels != channels:
-        rule = f"operands must have their {channels} channels last in memory"
-        refuse(operator, f"{rule}, not shapes {source.shape} and {other.shape}")
-    if other.shape == (1, 1, channels):
+    other = _repeated(lowering, operator, source, other, (a, b)[position].shape)
+    if other.shape == (1, 1, source.channels):
         _by_vector(lowering, operator, _dense(lowering, operator, source), other)
     else:
         _by_pixels(lowering, operator, source, other)
+
+
+def _repeated(
+    lowering: Lowering,
+    operator: TfliteOperator,
+    source: TensorSpec,
+    other: TensorSpec,
+    sizes: tuple[int, ...],
+) -> TensorSpec:
+    """Return the smaller operand, of model's shape ``sizes``, of a value for each channel or for all values; refused is another order."""
+    out = lowering.output(operator)
+    if sizes == out.shape and other.shape == source.shape:
+        return other
+    channels, single = out.shape[-1], math.prod(sizes[:-1]) == 1
+    pixels = (1, 1) if single else source.shape[:2]
+    mixed = math.prod(sizes) > 1 and source.channels != channels
+    if mixed or other.shape != (*pixels, sizes[-1]):
+        rule = f"operands must have their {channels} channels last in memory"
+        lowering.model.refuse(operator, f"{rule}, not shapes {source.shape} and {other.shape}")
+    if other.channels < source.channels:
+        return lowering.chosen(operator, other, np.zeros(source.channels, np.int64))
+    return other
 
 
 def _by_vector(

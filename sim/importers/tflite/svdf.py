@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.importers.quantization import Multipliers
+from sim.importers.tflite.laid import require_signed
 from sim.importers.tflite.lowering import Lowering, lowers
 from sim.importers.tflite.model import TfliteOperator, TfliteTensor
 from sim.importers.tflite.states import enter_state, note_state
@@ -27,6 +28,7 @@ _RELU = 1
     "as state; at the end no activation or RELU, which the interpreter passes over",
 )
 def _svdf(lowering: Lowering, operator: TfliteOperator) -> None:
+    require_signed(lowering, operator)
     refuse, options = lowering.model.refuse, operator.options
     (source, order), out = lowering.ordered(operator), lowering.output(operator)
     state, time = lowering.tensor(operator, _STATE), lowering.tensor(operator, 2)
@@ -102,8 +104,10 @@ def _check_state(
         refuse(operator, f"state {state.name!r} must be a variable tensor")
     if state.shape != (1, values):
         refuse(operator, f"state {state.name!r} must have shape {(1, values)}, not {state.shape}")
-    if len([1 for node in lowering.model.operators if state.index in node.inputs]) > 1:
-        refuse(operator, f"state {state.name!r} must be read by nothing else")
+    model, index = lowering.model, state.index
+    users = [node for node in model.operators if index in (*node.inputs, *node.outputs)]
+    if len(users) > 1 or index in (*operator.outputs, *model.inputs, *model.outputs):
+        refuse(operator, f"state {state.name!r} must be read and written by nothing else")
 
 
 def _multipliers(

@@ -54,7 +54,9 @@ class Design {
     DesignOutputs out = {};
 
     void settle(); // the clock is low, and `out` becomes what the signals of this cycle are
-    void rise(); // the clock is high, and `out.irq` becomes what it is behind the edge
+    // The clock is high, and `out.irq` becomes what it is behind the edge. Both halves of the cycle go into
+    // the waves if it is `shown`; times there count half cycles from power-up, shown or not.
+    void rise(bool shown);
 
     // Of builds with coverage: what power-up and reset toggled, and all until the end.
     void write_power_up(const std::string& directory);

@@ -35,6 +35,14 @@ struct Probe {
 
 constexpr uint64_t NEVER = uint64_t(1) << 62;
 
+// The part of a run that waveforms show: cycles, or from the start of the first of some descriptors to the
+// end of the last.
+struct Window {
+    bool given = false;
+    int64_t first_cycle = 0, end_cycle = 0; // none where both are 0
+    int64_t first[3] = {-1, -1, -1}, last[3] = {-1, -1, -1}; // by queue, numbered in it
+};
+
 struct ProgramJob {
     bool other_memory = false; // whether it begins with another external memory
     MemoryTiming timing;
@@ -47,6 +55,7 @@ struct ProgramJob {
     uint64_t abort_at = NEVER, reset_at = NEVER;             // cycle of every run
     size_t descriptors[3] = {0, 0, 0};
     std::vector<Probe> probes;
+    Window window; // of the first run
 };
 
 struct Job {
@@ -55,6 +64,7 @@ struct Job {
     int initial_seed = 0; // of what memories and registers hold before the first reset
     std::vector<unsigned> counters; // CSR offsets
     std::vector<ProgramJob> programs;
+    bool windowed = false; // whether waveforms show the windows of the programs alone
 
     uint64_t most_memory_bytes() const {
         uint64_t most = 0;
@@ -203,7 +213,12 @@ inline Job read_job(const std::string& directory) {
     while (std::fscanf(file.stream(), "%63s", key) == 1) {
         const std::string name = key;
         const bool single = name == "program" || name == "memory";
-        const int wanted = name == "probe" ? 7 : name == "descriptors" ? 3 : single ? 0 : 1;
+        const int wanted = name == "probe"               ? 7
+                           : name == "waves_descriptors" ? 6
+                           : name == "descriptors"       ? 3
+                           : name == "waves_cycles"      ? 2
+                           : single                      ? 0
+                                                         : 1;
         for (int i = 0; i < wanted; ++i)
             if (std::fscanf(file.stream(), "%lld", &v[i]) != 1) std::exit(2);
         if (name == "initial_seed") job.initial_seed = int(v[0]);
@@ -220,7 +235,18 @@ inline Job read_job(const std::string& directory) {
         } else if (fields.count(name)) *fields.at(name) = v[0];
         else if (name == "descriptors")
             for (int q = 0; q < 3; ++q) job.programs.back().descriptors[q] = v[q];
-        else if (name == "probe")
+        else if (name == "waves_cycles" || name == "waves_descriptors") {
+            Window& window = job.programs.back().window;
+            window.given = job.windowed = true;
+            if (name == "waves_cycles") {
+                window.first_cycle = v[0];
+                window.end_cycle = v[1];
+            } else
+                for (int q = 0; q < 3; ++q) {
+                    window.first[q] = v[2 * q];
+                    window.last[q] = v[2 * q + 1];
+                }
+        } else if (name == "probe")
             job.programs.back().probes.push_back({v[0], v[1], v[2], v[3], v[4], v[5], v[6]});
         else {
             std::fprintf(stderr, "job.txt has unknown key %s\n", key);

@@ -2,6 +2,7 @@
 
 import ctypes
 import random
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,29 @@ def test_it_compiles_alone_and_needs_nothing(tmp_path: Path) -> None:
     )
     flags = ("-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-fsyntax-only")
     assert run_program(["g++", *flags, str(tmp_path / "user.cpp")]).returncode == 0
+
+
+def test_the_memory_is_accessed_byte_by_byte(tmp_path: Path) -> None:
+    """Whatever a compiler does with loops: memory that is mapped as a device's allows nothing else."""
+    for name, text in driver_sources().items():
+        (tmp_path / name).write_text(text)
+    whole = (tmp_path / "cosilico.c").read_text()
+
+    def wide_accesses(text: str) -> int:
+        """Accesses to bytes of several at once, and calls for copies, in the form that the optimizer ends with."""
+        (tmp_path / "tried.c").write_text(text)
+        command = ["gcc", "-std=c99", "-ffreestanding", "-O3", "-fdump-tree-optimized", "-c"]
+        run = run_program([*command, "tried.c", "-o", "tried.o"], folder=tmp_path)
+        assert run.returncode == 0, run.stderr
+        (dump,) = tmp_path.glob("*tried.c.*optimized")
+        return len(
+            re.findall(
+                r"vector\(\d+\)[^>;]*> \[\((?:const )?u?int8_t \*\)|memcpy", dump.read_text()
+            )
+        )
+
+    assert wide_accesses(whole) == 0
+    assert wide_accesses(whole.replace("volatile uint8_t *", "uint8_t *")) > 0
 
 
 def test_it_meets_its_accelerator_only() -> None:
@@ -373,6 +397,18 @@ def test_inputs_have_further_places_which_do_not_overlap() -> None:
     assert (driver.give(x[0], 1), driver.give(x[0], 0)) == (RUNNING, OK)
     assert driver("wait", PATIENCE) == OK
     assert driver.accelerator.rung[-1][1] == offsets[1]
+
+
+def test_places_beyond_what_32_bits_address_are_none() -> None:
+    driver = loaded()
+    library, program = driver.library, ctypes.byref(driver.program)
+    each = library.cosilico_memory_bytes(program, 3) - library.cosilico_memory_bytes(program, 2)
+    most = ((1 << 32) - 1 - library.cosilico_memory_bytes(program, 2)) // each + 2
+    assert library.cosilico_memory_bytes(program, most) > (1 << 32) - 1 - each
+    for places in (most + 1, 0x80000000, 0xFFFFFFFF):
+        assert library.cosilico_memory_bytes(program, places) == 0
+        assert driver("use_input", places - 1) == OUT_OF_RANGE
+    assert driver("use_input", 0xFFFFFFFF) == OUT_OF_RANGE
 
 
 def test_inputs_that_cannot_move_have_a_single_place() -> None:

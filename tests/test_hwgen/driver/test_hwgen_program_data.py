@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from accelerators import SMALLEST
-from c_driver import TENSOR_NUMBERS, ProgramData, Tensor, build_library
+from c_driver import STRICT, TENSOR_NUMBERS, ProgramData, Tensor, build_library
 from hwgen.driver.program_data import DriverProgram, program_of, program_source
+from hwgen.driver.sources import driver_sources
 from hwgen.placement import TensorPlacement
+from hwgen.subprocesses import run_program
 from sim.realizability import map_realizable
 from standalone_folders import DESIGNS, STORED, one_layer, several_ends
 
@@ -70,6 +72,29 @@ def test_the_data_are_the_program(name: str, images: int, tmp_path: Path) -> Non
         piece = ctypes.string_at(segment.data, segment.bytes)
         copied[segment.offset : segment.offset + segment.bytes] = piece
     assert copied == memory
+
+
+def test_two_packages_are_in_one_program(tmp_path: Path) -> None:
+    """The driver is shared; a source may include both programs, whose data are apart."""
+    pairs = ((SMALLEST, one_layer()), DESIGNS["1x2, 2 lanes, 2-byte bus"])
+    programs = [program_of(map_realizable(*pair)) for pair in pairs]
+    for folder, described in zip("ab", programs, strict=True):
+        (tmp_path / folder).mkdir()
+        for name, text in {**driver_sources(), **program_source(described)}.items():
+            (tmp_path / folder / name).write_text(text)
+    first, second = programs
+    (tmp_path / "main.c").write_text(
+        '#include <stdio.h>\n#include "a/program.h"\n#include "b/program.h"\n#include "b/program.h"\n'
+        "int main(void) {\n"
+        f'  printf("%s %s %s\\n", COSILICO_NETWORK.name, {first.symbol}.name, {second.symbol}.name);\n'
+        f"  return {first.symbol}.fingerprint == {second.symbol}.fingerprint;\n"
+        "}\n"
+    )
+    sources = ["main.c", "a/cosilico.c", "a/program.c", "b/program.c"]
+    built = run_program(["gcc", *STRICT, *sources, "-o", "both"], folder=tmp_path)
+    assert (built.returncode, built.stderr) == (0, "")
+    ran = run_program([str(tmp_path / "both")])
+    assert (ran.returncode, ran.stdout.split()) == (0, [first.name, first.name, second.name])
 
 
 def test_a_network_may_have_any_name(tmp_path: Path) -> None:

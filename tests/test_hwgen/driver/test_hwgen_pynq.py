@@ -19,7 +19,7 @@ from hwgen.package.program_manifest import program_manifest
 from hwgen.subprocesses import run_program
 from sim.realizability import map_realizable
 from sim.spec.stops import StopCause
-from standalone_folders import one_layer
+from standalone_folders import one_layer, several_ends
 
 BUS = 0x1680_0000
 
@@ -72,18 +72,21 @@ def program() -> DriverProgram:
     return program_of(map_realizable(SMALLEST, one_layer(), 2))
 
 
-@pytest.fixture(scope="module")
-def folder(program: DriverProgram, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``sw`` of a package, with the library built."""
-    base = tmp_path_factory.mktemp("sw")
+def built(program: DriverProgram, base: Path) -> Path:
+    """Write ``sw`` of a package, with the library built."""
     for name, content in software_files(program).items():
         (base / name).parent.mkdir(parents=True, exist_ok=True)
         data = content if isinstance(content, bytes) else content.encode()
         (base / name).write_bytes(data)
     (base / "program.json").write_text(json.dumps(program_manifest(program.program, SMALLEST)))
-    built = run_program(["make", "-C", str(base / "pynq"), "CFLAGS=-O1"])
-    assert (built.returncode, built.stderr) == (0, "")
+    made = run_program(["make", "-C", str(base / "pynq"), "CFLAGS=-O1"])
+    assert (made.returncode, made.stderr) == (0, "")
     return base
+
+
+@pytest.fixture(scope="module")
+def folder(program: DriverProgram, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return built(program, tmp_path_factory.mktemp("sw"))
 
 
 def module(folder: Path) -> Any:
@@ -98,20 +101,25 @@ def module(folder: Path) -> Any:
 
 
 def computing(
-    program: DriverProgram, buffers: list[Buffer], function: Callable[[Any], Any]
+    program: DriverProgram, buffers: list[Buffer], function: Callable[..., Any]
 ) -> FakeAccelerator:
-    """Return an accelerator that reads its inputs in the memory and writes a function of them."""
+    """Return an accelerator that reads its inputs in the memory and writes a function of them, an array for each output."""
 
     def behave(accelerator: FakeAccelerator) -> tuple[str, ...]:
         (buffer,) = buffers
         base = accelerator.registers["MEMORY_BASE"] - BUS
-        source, result = program.program.input, program.program.output
+        sources, results = program.program.inputs.places, program.program.outputs.places
         for image in range(program.program.images):
-            start = base + source.address + image * source.size_bytes
-            x = source.unpack(bytes(buffer.bus[start : start + source.size_bytes]))
-            y = np.frombuffer(result.pack(function(x)), np.uint8)
-            start = base + result.address + image * result.size_bytes
-            buffer.bus[start : start + len(y)] = y
+            given = []
+            for place in sources.values():
+                start = base + place.address + image * place.image_bytes
+                given.append(place.unpack(bytes(buffer.bus[start : start + place.size_bytes])))
+            for place, y in zip(results.values(), function(*given), strict=True):
+                start = base + place.address + image * place.image_bytes
+                used = np.frombuffer(place.pack(np.full(place.shape, -1, np.int8)), np.uint8)
+                packed = np.frombuffer(place.pack(y), np.uint8)
+                there = buffer.bus[start : start + len(packed)]
+                there[used != 0] = packed[used != 0]
         return ("done",)
 
     return FakeAccelerator(SMALLEST, behave, registers={"CYCLES": 1234})
@@ -121,8 +129,8 @@ def test_images_go_in_and_outputs_come_out(folder: Path, program: DriverProgram)
     buffers: list[Buffer] = []
     shape, result = program.program.input.shape, program.program.output.shape
 
-    def function(x: Any) -> Any:
-        return np.resize(x.ravel()[::-1], result).astype(np.int8)
+    def function(x: Any) -> tuple[Any]:
+        return (np.resize(x.ravel()[::-1], result).astype(np.int8),)
 
     def kept(**options: Any) -> Buffer:
         buffers.append(allocate(**options))
@@ -131,8 +139,8 @@ def test_images_go_in_and_outputs_come_out(folder: Path, program: DriverProgram)
     accelerator = computing(program, buffers, function)
     images = np.random.default_rng(1).integers(-128, 128, (4, *shape), np.int8)
     with module(folder).Accelerator(Registers(accelerator), kept) as device:
-        assert device.input_shape == shape
-        assert device.output_shape == result
+        assert device.input_shapes == {"input": shape}
+        assert device.output_shapes == {"conv": result}
         y = device.run(images)
         assert device.cycles == 1234
         described = program.program
@@ -141,15 +149,57 @@ def test_images_go_in_and_outputs_come_out(folder: Path, program: DriverProgram)
         )
         for wrong, message in (
             (images[:3], "images must be a multiple of 2, not 3"),
-            (images.astype(np.uint8), "images must be int8 of N, "),
-            (images[:, 1:], "images must be int8 of N, "),
+            (
+                images.astype(np.uint8),
+                "images of input must be int8 of (4, 3, 3, 4), not uint8 of ",
+            ),
+            (images[:, 1:], "images of input must be int8 of (4, 3, 3, 4), not int8 of (4, 2, "),
         ):
             with pytest.raises(ValueError, match=re.escape(message)):
                 device.run(wrong)
     assert buffers[0].freed
-    assert y.tolist() == [function(x).tolist() for x in images]
+    assert y.tolist() == [function(x)[0].tolist() for x in images]
     cold, warm = program.program.header_address, program.program.warm_address
     assert [base for base, _ in accelerator.rung] == [BUS + cold, BUS + warm]
+
+
+def test_several_inputs_and_outputs_are_arrays_each(tmp_path: Path) -> None:
+    program = program_of(map_realizable(SMALLEST, several_ends(), 2))
+    shapes = {name: place.shape for name, place in program.program.inputs.places.items()}
+    results = {name: place.shape for name, place in program.program.outputs.places.items()}
+    assert (list(shapes), list(results)) == (["a", "b"], ["mean", "b_seen", "both"])
+
+    def function(a: Any, b: Any) -> list[Any]:
+        """Channels 3 … 8 of the third output are the second output."""
+        mean = np.resize(a.ravel() ^ 1, results["mean"])
+        seen = np.resize(b.ravel()[::-1], results["b_seen"])
+        return [mean, seen, np.concatenate([a ^ 2, seen], axis=2)]
+
+    buffers: list[Buffer] = []
+
+    def kept(**options: Any) -> Buffer:
+        buffers.append(allocate(**options))
+        return buffers[-1]
+
+    accelerator = computing(program, buffers, function)
+    draw = np.random.default_rng(2)
+    a, b = (draw.integers(-128, 128, (4, *shape), np.int8) for shape in shapes.values())
+    made = module(built(program, tmp_path))
+    with made.Accelerator(Registers(accelerator), kept) as device:
+        assert (device.input_shapes, device.output_shapes) == (shapes, results)
+        given = device.run(a, b)
+        device.reset()
+        for wrong, message in (
+            ((a,), "run must be given 2 arrays, not 1"),
+            ((a, b[:2]), "images of b must be int8 of (4, 3, 2, 5), not int8 of (2, 3, 2, 5)"),
+        ):
+            with pytest.raises(ValueError, match=rf"^{re.escape(message)}$"):
+                device.run(*wrong)
+    wanted = [function(*pair) for pair in zip(a, b, strict=True)]
+    for place, outputs in enumerate(given):
+        assert outputs.tolist() == [image[place].tolist() for image in wanted]
+    assert len(given) == 3
+    assert len(accelerator.rung) == 2
 
 
 def test_what_goes_wrong_has_the_drivers_words(folder: Path, program: DriverProgram) -> None:

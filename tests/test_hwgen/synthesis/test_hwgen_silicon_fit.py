@@ -1,5 +1,6 @@
 """Fits of silicon: what is drawn, how often modules are there, and coefficients that come back."""
 
+import itertools
 import json
 import random
 from collections import Counter
@@ -23,6 +24,7 @@ from hwgen.synthesis.samples import DesignSample, ModuleSample, sample_design
 from hwgen.synthesis.silicon_fitting import fit_fpga
 from hwgen.synthesis.sources import module_sources
 from hwgen.synthesis.targets import FpgaFamily, FpgaFlow
+from sampled import sampled as with_sample
 from silicon_fits import made_up_fit, sampled
 from sim.cost.silicon_fit import AREA, FPGA_FIGURES, FitError
 from sim.realizability import check
@@ -30,6 +32,7 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import EDGE, NAHAS, TINY, HardwareSpace
 
 SPACES = (TINY, EDGE, NAHAS)
+STYLES = (MemoryStyle.MACRO, MemoryStyle.FPGA, MemoryStyle.MACRO)
 
 
 def emitted(config: AcceleratorConfig, style: MemoryStyle) -> Counter[tuple[str, str]]:
@@ -46,21 +49,28 @@ def emitted(config: AcceleratorConfig, style: MemoryStyle) -> Counter[tuple[str,
     return kinds
 
 
+STORED = "store, paced, tables"
+CHANGES: dict[str, dict[str, Any]] = {
+    "smallest": {},
+    "grid": {"pes_x": 3, "pes_y": 2, "compute_lanes": 2, "simd_units": 8, "register_file_kb": 2},
+    STORED: {
+        "pes_x": 2, "weight_store_kb": 16, "io_bandwidth_gbps": 1.4, "activation_table": 1
+    },
+}  # fmt: skip
+"""Changes to the smallest accelerator."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "changes",
-    [
-        {},
-        {"pes_x": 3, "pes_y": 2, "compute_lanes": 2, "simd_units": 8, "register_file_kb": 2},
-        {"pes_x": 2, "weight_store_kb": 16, "io_bandwidth_gbps": 1.4, "activation_table": 1},
-    ],
-    ids=["smallest", "grid", "store, paced, tables"],
+    ("name", "style"),
+    with_sample(
+        itertools.product(CHANGES, (MemoryStyle.MACRO, MemoryStyle.FPGA)),
+        lambda case: case in (("grid", MemoryStyle.FPGA), (STORED, MemoryStyle.MACRO)),
+        fields=True,
+    ),
 )
-@pytest.mark.parametrize("style", [MemoryStyle.MACRO, MemoryStyle.FPGA])
-def test_modules_are_counted_as_they_are_in_the_netlist(
-    changes: dict[str, Any], style: MemoryStyle
-) -> None:
-    config = replace(SMALLEST, **changes)
+def test_modules_are_counted_as_they_are_in_the_netlist(name: str, style: MemoryStyle) -> None:
+    config = replace(SMALLEST, **CHANGES[name])
     assert emitted(config, style) == module_counts(config, fpga=style is MemoryStyle.FPGA)
 
 
@@ -77,9 +87,18 @@ def drawn(space: HardwareSpace, number: int) -> list[AcceleratorConfig]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("space", SPACES, ids=lambda space: space.name)
-def test_modules_of_random_accelerators_are_counted(space: HardwareSpace) -> None:
-    styles = (MemoryStyle.MACRO, MemoryStyle.FPGA, MemoryStyle.MACRO)
+@pytest.mark.parametrize(
+    ("space", "styles"),
+    with_sample(
+        itertools.product(SPACES, (STYLES, STYLES[:1])),
+        lambda case: case[0] is not NAHAS and len(case[1]) == 1,
+        fields=True,
+    ),
+    ids=[f"{space.name}-{number}" for space in SPACES for number in (len(STYLES), 1)],
+)
+def test_modules_of_random_accelerators_are_counted(
+    space: HardwareSpace, styles: tuple[MemoryStyle, ...]
+) -> None:
     for config, style in zip(drawn(space, len(styles)), styles, strict=True):
         fpga = style is MemoryStyle.FPGA
         assert emitted(config, style) == module_counts(config, fpga=fpga), config

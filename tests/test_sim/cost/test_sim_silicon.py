@@ -202,6 +202,10 @@ def test_what_a_file_must_not_have_is_named(tmp_path: Path) -> None:
         "leakage_uw, clock_pj, lut, flip_flop, dsp, block_ram, not 'watts'"
     )
     assert "must be a number in 0" in refused((*modules, "life", "coefficients", AREA, "one"), -1.0)
+    assert refused(("fits", 1, "target"), "other") == (
+        "silicon fits f.json: fits.fits must be of one library of standard cells, "
+        "not cells and other"
+    )
     assert refused(("seed",), "x").startswith("silicon fits f.json: fits.seed must be an integer")
 
 

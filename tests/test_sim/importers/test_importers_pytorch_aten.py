@@ -283,19 +283,6 @@ def test_refused_with_the_rule(module: nn.Module, line: str) -> None:
     refused(module, line, 4, 8, 8)
 
 
-def test_two_inputs_are_refused() -> None:
-    class Two(nn.Module):
-        def forward(self, x: Tensor, y: Tensor) -> Tensor:
-            return x + y
-
-    image = torch.randn(1, 2, 2, 2)
-    program = torch.export.export(Two(), (image, image))
-    with pytest.raises(
-        UnsupportedModuleError, match=r"^module must take one tensor, not 2 arguments$"
-    ):
-        read_program(program, name="n")
-
-
 def test_input_of_other_axes_is_refused() -> None:
     program = torch.export.export(nn.Linear(2, 2), (torch.randn(2),))
     line = (

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from sampled import sampled
 from sim import golden
 from sim.importers.pytorch.aten import export_module
 from sim.importers.pytorch.conversion import import_with_ends
@@ -56,7 +57,11 @@ def check_table(layer: Layer, scale: float, function: nn.Module) -> None:
     assert len(np.unique(layer.table.values)) > 20
 
 
-@pytest.mark.parametrize("function", FUNCTIONS[:-4], ids=NAMES[:-4])
+@pytest.mark.parametrize(
+    "function",
+    sampled(FUNCTIONS[:-4], lambda function: FUNCTIONS.index(function) % 3 == 0),
+    ids=NAMES[:-4],
+)
 def test_a_table_is_pytorchs_function(function: nn.Module) -> None:
     """The input's own scale is known: the function is applied to the image itself."""
     module = nn.Sequential(function, convolution())
@@ -66,7 +71,9 @@ def test_a_table_is_pytorchs_function(function: nn.Module) -> None:
     check_table(first, network.input.scale, function)
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=NAMES)
+@pytest.mark.parametrize(
+    "function", sampled(FUNCTIONS, lambda function: FUNCTIONS.index(function) % 3 != 0), ids=NAMES
+)
 def test_a_function_is_the_table_of_the_layer_before_and_the_network_computes_it(
     function: nn.Module, tmp_path: Path
 ) -> None:
@@ -174,7 +181,7 @@ def test_refuses_what_is_no_function_of_a_value() -> None:
         return x * torch.sigmoid(functional.max_pool2d(x, (5, 1)))
 
     product = (
-        "product of tensors must be of one shape, or with one value for each channel, not "
+        "product of tensors must be of one shape, or with one value for each channel or pixel, not "
         + re.escape("[(4, 5, 4), (4, 1, 4)]")
     )
     refused(Written(gated), where.format(r"mul\.Tensor") + product)

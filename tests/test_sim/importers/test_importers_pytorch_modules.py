@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from torch import Tensor, fx, nn
 from torch.nn import functional
 
+from sampled import sampled
 from sim import golden
 from sim.importers.pytorch.conversion import import_program, load_program
 from sim.importers.pytorch.quantize import Scale, activation_scale, quantize_module
@@ -226,7 +227,7 @@ def checked(module: nn.Module, network: Network, images: Tensor) -> float:
 
 
 @pytest.mark.filterwarnings("ignore::sim.importers.errors.CalibrationWarning")
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", sampled(range(12), lambda seed: seed % 3 == 0))
 def test_random_modules_layer_by_layer(seed: int) -> None:
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)

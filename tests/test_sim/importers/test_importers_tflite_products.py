@@ -191,6 +191,50 @@ def test_refuses_products_that_repeat_rows(shape: tuple[int, ...]) -> None:
         imported(writer.finish([image], [result]))
 
 
+@pytest.mark.parametrize("last", [1, 8])
+def test_refuses_a_vector_whose_values_lie_in_a_column(last: int) -> None:
+    """A column of 8 pixels that is reshaped to a vector of channels lies otherwise than the channels of what it multiplies."""
+    writer, rng = ModelWriter(), np.random.default_rng(3)
+    image = writer.tensor((1, 8, 1, 3), scales=[0.05], zero_points=[-3], name="image")
+    seen, column = (
+        writer.tensor((1, 8, 1, channels), scales=[0.05], zero_points=[3]) for channels in (8, 1)
+    )
+    for made, channels in ((seen, 8), (column, 1)):
+        weights = rng.integers(-127, 128, (channels, 1, 1, 3))
+        kernel = writer.constant(weights, "int8", scales=[0.01])
+        writer.operator("CONV_2D", [image, kernel], [made], **WINDOW)
+    shape = (1, 8 // last, 1, last)
+    vector = writer.tensor(shape, scales=[0.05], zero_points=[3])
+    writer.operator("RESHAPE", [column, writer.constant(shape, "int32")], [vector], NewShape=shape)
+    result = writer.tensor((1, 8, 1, 8), scales=[0.03], zero_points=[9], name="y")
+    writer.operator("MUL", [seen, vector], [result], FusedActivationFunction=0)
+    content = writer.finish([image], [result])
+    if last == 1:  # the column itself has a value for each pixel
+        check(content, rng.integers(-128, 128, (2, 8, 1, 3)).astype(np.int8))
+        return
+    line = "operands must have their 8 channels last in memory, not shapes (8, 1, 8) and (8, 1, 1)"
+    whole = re.escape(f"operator 3 MUL (tensor 'y'): {line}")
+    with pytest.raises(UnsupportedModelError, match=f"^{whole}$"):
+        imported(content)
+
+
+def test_flattened_images_are_multiplied_as_they_lie() -> None:
+    writer, image, seen = convolved()
+    other = writer.tensor((1, 4, 4, 6), scales=[0.05], zero_points=[3])
+    window = {"Padding": 0, "StrideH": 1, "StrideW": 1, "FilterHeight": 3, "FilterWidth": 3}
+    writer.operator("MAX_POOL_2D", [seen], [other], **window)
+    flat = [writer.tensor((1, 96), scales=[0.05], zero_points=[3]) for _ in range(2)]
+    for source, made in zip((seen, other), flat, strict=True):
+        shape = writer.constant([1, 96], "int32")
+        writer.operator("RESHAPE", [source, shape], [made], NewShape=(1, 96))
+    result = writer.tensor((1, 96), scales=[0.03], zero_points=[9], name="y")
+    writer.operator("MUL", flat, [result], FusedActivationFunction=0)
+    x = np.random.default_rng(8).integers(-128, 128, (2, 4, 4, 3)).astype(np.int8)
+    network, values = check(writer.finish([image], [result]), x)
+    assert network.network.output.shape == (4, 4, 6)
+    assert len(np.unique(values[network.network.output.name])) > 8
+
+
 WINDOW = {"Padding": 1, "StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "DilationWFactor": 1}
 
 

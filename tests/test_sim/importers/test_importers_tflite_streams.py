@@ -204,6 +204,12 @@ class Filter(ModelWriter):
             scales=[0.02],
             name="time",
         )
+        given, shared = [x], changes.get("shared")
+        if shared == "written":
+            given.append(self.tensor((1, 3 * filters), name="other", scales=[0.2], zero_points=[0]))
+            self.operator("RELU", [given[-1]], [kept])
+        if shared == "input":
+            given.append(kept)
         bias = -1 if changes.get("unbiased") else self.constant([100, -50], "int32", scales=[0.004])
         y = self.tensor((1, 2), name="y", scales=[0.7], zero_points=[5])
         self.operator(
@@ -213,7 +219,7 @@ class Filter(ModelWriter):
             Rank=changes.get("said", rank),
             FusedActivationFunction=activation,
         )
-        return self.finish([x], [y])
+        return self.finish(given, [y, kept] if shared == "output" else [y])
 
 
 @pytest.mark.parametrize(("rank", "zero_point"), [(1, 0), (2, 0), (1, 7), (3, -128)])
@@ -239,3 +245,42 @@ def test_refuses_what_svdf_does_not_have() -> None:
         ({"activation": 3}, "fused activation must be NONE or RELU, not 3"),
     ):
         assert refusal(Filter().written(**changes)) == f"{where}{line}"
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_refuses_a_state_that_others_write_or_see(number: int) -> None:
+    """The interpreter would keep what another operator, or the application, has written into it."""
+    alone = "must be read and written by nothing else"
+    line = f"operator {number} SVDF (tensor 'y'): state 'state' {alone}"
+    assert refusal(Filter().written(shared="written" if number else "input")) == line
+    line = "output 'state' must be computed by the accelerator"
+    assert refusal(Filter().written(shared="output")) == line
+
+
+def test_refuses_svdf_of_uint8() -> None:
+    """The interpreter has none, so that nothing says what it would compute."""
+    writer, rng = ModelWriter(), np.random.default_rng(0)
+    kind: dict[str, Any] = {"dtype": "uint8", "scales": [0.1], "zero_points": [128]}
+    x, y = writer.tensor((1, 4), name="x", **kind), writer.tensor((1, 2), name="y", **kind)
+    state = writer.tensor((1, 6), variable=True, **kind)
+    constants = [
+        writer.constant(rng.integers(-127, 128, shape), "int8", scales=[0.01])
+        for shape in ((2, 4), (2, 3))
+    ]
+    bias = writer.constant([1, 2], "int32", scales=[0.001])
+    options = {"Rank": 1, "FusedActivationFunction": 0}
+    writer.operator("SVDF", [x, *constants, bias, state], [y], **options)
+    line = "operator 0 SVDF (tensor 'y'): must be int8, not uint8 (of uint8 less 128)"
+    assert refusal(writer.finish([x], [y])) == line
+
+
+@pytest.mark.parametrize("name", ["IF", "WHILE"])
+def test_names_an_operator_that_calls_other_graphs(name: str) -> None:
+    writer, further = ModelWriter(), ModelWriter()
+    a, b = further.tensor((1, 4), **KIND), further.tensor((1, 4), **KIND)
+    further.operator("RELU", [a], [b])
+    writer.further.append(further)
+    x, y = writer.tensor((1, 4), name="x", **KIND), writer.tensor((1, 4), name="y", **KIND)
+    writer.operator(name, [x], [y])
+    line = f"operator 0 {name} (tensor 'y'): is not supported; supported are "
+    assert refusal(writer.finish([x], [y])).startswith(line)

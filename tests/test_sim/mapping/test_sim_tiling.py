@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 from chain_cases import draw_chains
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import Hw, LayerColumn, accelerator_row, layer_table, tensor_table
+from sim.mapping.bank_room import any_depth
 from sim.mapping.mapper import plan_network
+from sim.mapping.memo import own_memo
 from sim.mapping.tiling import choose_tiling, extent
 from sim.plan import map_network
 from sim.spec.descriptor import ExecuteOp
@@ -79,7 +81,7 @@ def test_a_tiling_is_found_exactly_if_one_pixel_fits() -> None:
     refused = fits = 0
     for layer, source, target, hw in random_layers():
         plan = np.zeros(len(LayerPlan), np.int64)
-        short = choose_tiling(layer, source, target, hw, plan)
+        short = choose_tiling(layer, source, target, hw, plan, own_memo(), any_depth())
         need = vectors(layer, source, target, 1, 1, False, hw)
         assert short == max(0, need - hw.bank_depth)
         refused += short > 0
@@ -92,7 +94,7 @@ def test_a_tiling_fits_covers_its_layer_and_has_few_passes() -> None:
     passes = chunks = 0
     for layer, source, target, hw in random_layers():
         plan = np.zeros(len(LayerPlan), np.int64)
-        if choose_tiling(layer, source, target, hw, plan) > 0:
+        if choose_tiling(layer, source, target, hw, plan, own_memo(), any_depth()) > 0:
             continue
         tile_y, tile_x = int(plan[LayerPlan.TILE_Y]), int(plan[LayerPlan.TILE_X])
         whole = bool(plan[LayerPlan.CHUNK] == plan[LayerPlan.ROUNDS])
@@ -123,7 +125,7 @@ def test_a_tiling_fits_covers_its_layer_and_has_few_passes() -> None:
 def test_operands_and_outputs_of_a_tile_lie_apart() -> None:
     for layer, source, target, hw in random_layers():
         plan = np.zeros(len(LayerPlan), np.int64)
-        if choose_tiling(layer, source, target, hw, plan) > 0:
+        if choose_tiling(layer, source, target, hw, plan, own_memo(), any_depth()) > 0:
             continue
         lanes, simd = int(hw.lanes), int(hw.simd)
         planes = len(range(0, len(range(0, int(source[2]), simd)), lanes))

@@ -22,6 +22,7 @@ from sim.arrays.schedule_columns import (
 )
 from sim.arrays.tables import LayerColumn, accelerator_row
 from sim.mapping.execution import SPREAD
+from sim.mapping.memo import own_memo
 from sim.networks.named import named_network
 from sim.plan import Mapped, map_network
 from sim.realizability import check
@@ -61,7 +62,7 @@ def test_weights_are_those_of_the_programs_loads(name: str) -> None:
         layers, tensors, rows = plan.layers, plan.tensors, plan.rows
         columns = np.zeros_like(plan.layer_plan)
         passed = np.empty(len(layers), np.int64)
-        assert place_weights(layers, tensors, hw, columns, passed)
+        assert place_weights(layers, tensors, hw, columns, passed, own_memo())
         kept = plan.layer_plan[:, LayerPlan.STORED_ROWS]
         chosen = columns[:, LayerPlan.STORED_ROWS]
         # all but the layer that passes its room on have their rows, or those that may be passed on

@@ -12,6 +12,7 @@ from axi_memory import MemoryPort, read_side, write_side
 from gateware_simulation import simulate
 from hwgen.gateware.transfer.load import LoadUnit
 from hwgen.gateware.transfer.store import StoreUnit
+from sampled import sampled
 from sim.arrays.tables import accelerator_row
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import LoadKind, LoadStore, Queue
@@ -95,7 +96,7 @@ def measure(
 
 
 @pytest.mark.parametrize("queue", [Queue.LOAD, Queue.STORE])
-@pytest.mark.parametrize("seed", range(24))
+@pytest.mark.parametrize("seed", sampled(range(24), lambda seed: seed % 3 == 0))
 def test_gateware_takes_the_predicted_cycles(queue: Queue, seed: int) -> None:
     generator = random.Random(f"{queue} {seed}")
     config = draw_config(generator)
@@ -176,7 +177,7 @@ def stepped(
 
 
 @pytest.mark.parametrize("queue", [Queue.LOAD, Queue.STORE])
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", sampled(range(60), lambda seed: seed % 3 == 0))
 def test_closed_forms_agree_with_single_beats(queue: Queue, seed: int) -> None:
     generator = random.Random(f"stepped {queue} {seed}")
     config = draw_config(generator)

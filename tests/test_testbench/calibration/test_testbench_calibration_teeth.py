@@ -99,6 +99,7 @@ def deeper(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.rtl
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_changed_pipeline_is_refused_recalibrated_and_exact_again(deeper: Path) -> None:
     environment = os.environ | {"PYTHONPATH": f"{deeper}{os.pathsep}{ROOT}"}
     result = subprocess.run(

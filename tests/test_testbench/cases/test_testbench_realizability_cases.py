@@ -7,6 +7,7 @@ from itertools import chain
 import pytest
 
 from hwgen import emit
+from sampled import sampled
 from sim.networks.named import NAMED_NETWORKS
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import NotRealizableError
@@ -75,8 +76,12 @@ def test_a_seed_draws_the_same() -> None:
 
 
 @pytest.mark.rtl
-def test_the_verdicts_hold() -> None:
-    for case in small():
+@pytest.mark.parametrize("every", sampled([False, True], lambda every: not every))
+def test_the_verdicts_hold(every: bool) -> None:
+    """Of all pairs, or of one of each verdict and of what is simulated."""
+    cases = {case.verdict: case for case in small()}
+    cases |= {case.verdict: case for case in small() if case.simulated}
+    for case in small() if every else cases.values():
         outcome = try_case(case)
         assert outcome.passed, outcome.failure
         assert (outcome.comparison is not None) == case.simulated

@@ -57,6 +57,7 @@ def test_a_u_net_is_exact_in_rtl() -> None:
 
 @pytest.mark.rtl
 @pytest.mark.slow
+@pytest.mark.long
 def test_models_of_other_convolutions_are_exact_in_rtl() -> None:
     pytest.importorskip("tflite_micro", reason="the judge is a package of the extra 'dev'")
     cases = draw_group_of(

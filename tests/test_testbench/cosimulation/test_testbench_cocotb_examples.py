@@ -18,6 +18,7 @@ FOLDER = ROOT / "examples" / "cocotb"
 
 @pytest.mark.rtl
 @pytest.mark.slow
+@pytest.mark.long
 def test_the_examples_pass(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

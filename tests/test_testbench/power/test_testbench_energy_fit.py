@@ -76,6 +76,18 @@ def test_the_energy_on_the_chip_is_the_sum_over_modules_and_memories(place: int)
     assert breakdown.total - breakdown.external_memory == pytest.approx(sum(expected.values()))
 
 
+def test_memories_of_other_cells_are_as_fast_as_these_need_them() -> None:
+    """Macros of 90 nm take twice the time, so that those that the clock asks for are faster by themselves."""
+    coarse = replace(SILICON, fits=[replace(fit, feature_nm=90) for fit in SILICON.fits])
+    own = totals(7)
+    expected = direct_parts(made_up_run(EDGE.default, own, FITS.cells(800), coarse.cells(800)))
+    breakdown = fitted_energy(EDGE.default, activity(own), FITS, coarse)
+    assert breakdown.local_memory == pytest.approx(expected["local_memory"])
+    assert breakdown.local_memory != pytest.approx(
+        fitted_energy(EDGE.default, activity(own), FITS, SILICON).local_memory
+    )
+
+
 def test_many_accelerators_take_what_each_takes() -> None:
     runs = [totals(seed) for seed in range(len(CONFIGS))]
     columns = {name: np.array([own[name] for own in runs]) for name in runs[0]}

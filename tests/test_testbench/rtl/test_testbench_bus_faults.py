@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from accelerators import SMALLEST
+from hwgen.kept_emissions import emit_once
 from hwgen.program import Program, compile_design
 from sim import golden
 from sim.spec.accelerator import AcceleratorConfig
@@ -17,7 +18,6 @@ from sim.spec.network import LayerKind, Network, Padding
 from sim.spec.views import View
 from testbench.cases.layers import padded, random_tensor
 from testbench.rtl import harness
-from testbench.rtl.emission import emit_once
 from testbench.rtl.harness import Harness, HarnessError
 from testbench.rtl.memory_model import FREEDOMS, MemoryModel
 from verilog_edits import edited_module

@@ -77,6 +77,7 @@ def test_firmware_prints_the_classes_of_the_reference(system: SystemFiles, seed:
     assert cold >= warm[0] > 0
 
 
+@pytest.mark.long
 def test_a_disturbed_line_is_noticed(system: SystemFiles) -> None:
     clean = run_system(system, cache=cache_root(), cycles=PATIENCE)
     noticed = 0

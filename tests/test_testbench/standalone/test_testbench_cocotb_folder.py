@@ -15,6 +15,7 @@ from cosilico.run_folder import GENERATED_FILES, TESTBENCH_FILES
 from hwgen.subprocesses import run_program
 from icarus import needs_icarus
 from project_root import ROOT
+from sampled import sampled
 from standalone_folders import DESIGNS, STORED, generated_folder, one_layer
 from testbench.standalone.file_names import BENCH_MODULES, StandaloneTestbench
 
@@ -169,7 +170,10 @@ def test_the_bench_is_shipped_whole() -> None:
     assert needed == set(BENCH_MODULES)
 
 
-@pytest.mark.parametrize("testbench", StandaloneTestbench)
+@pytest.mark.parametrize(
+    "testbench",
+    sampled(StandaloneTestbench, lambda testbench: testbench is StandaloneTestbench.COCOTB),
+)
 def test_writes_the_files_that_the_folder_is_marked_with(
     testbench: StandaloneTestbench, tmp_path: Path
 ) -> None:

@@ -14,6 +14,7 @@ from hwgen import verilator
 from hwgen.emit import VerilogOptions
 from hwgen.subprocesses import run_program
 from project_root import ROOT
+from sampled import sampled
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.network import Network
@@ -138,17 +139,29 @@ def test_several_inputs_and_outputs_are_given_and_judged_each(tmp_path: Path) ->
 
 @pytest.mark.rtl
 @pytest.mark.slow
-def test_the_verilog_testbench_passes(tmp_path: Path) -> None:
+@pytest.mark.long
+@pytest.mark.parametrize("targets", [("verilog",), ("verilog", "driver")])
+def test_the_testbenches_pass(tmp_path: Path, targets: tuple[str, ...]) -> None:
+    """The Verilog testbench, alone and beside the driver's."""
     folder = packaged(tmp_path / "ip", SMALLEST, one_layer(), batch=2)
-    status, line = made(folder, "verilog")
-    assert (status, line[:6]) == (0, "PASS: ")
-    assert made(folder, "driver")[0] == 0
+    for target in targets:
+        status, line = made(folder, target)
+        assert (status, line[:6]) == (0, "PASS: ")
 
 
 @pytest.mark.rtl
 @pytest.mark.slow
-@pytest.mark.parametrize(("seed", "inputs"), [(3, 1), (9, 2)])
-def test_the_testbenches_run_step_by_step(tmp_path: Path, seed: int, inputs: int) -> None:
+@pytest.mark.parametrize(
+    ("seed", "inputs", "targets"),
+    sampled(
+        [(3, 1, ("driver",)), (3, 1, ("driver", "verilog")), (9, 2, ("driver", "verilog"))],
+        lambda case: len(case[2]) == 1,
+        fields=True,
+    ),
+)
+def test_the_testbenches_run_step_by_step(
+    tmp_path: Path, seed: int, inputs: int, targets: tuple[str, ...]
+) -> None:
     """Cold and warm runs find what the run before has left, and a reset of the states is the first step again."""
     network = import_random(stream_model(seed, inputs=inputs), seed).network
     assert len(network.states) > 2
@@ -158,7 +171,7 @@ def test_the_testbenches_run_step_by_step(tmp_path: Path, seed: int, inputs: int
         activation_table=1,
     )  # fmt: skip
     folder = packaged(tmp_path / "ip", config, network)
-    for target in ("driver", "verilog"):
+    for target in targets:
         status, line = made(folder, target)
         assert (status, line[:6]) == (0, "PASS: "), line
     source = folder / "sw" / "program.c"
@@ -171,7 +184,7 @@ def test_the_testbenches_run_step_by_step(tmp_path: Path, seed: int, inputs: int
     assert page.count("| state |") == len(network.states)
 
 
-@pytest.mark.parametrize("traces", [False, True])
+@pytest.mark.parametrize("traces", sampled([False, True], bool))
 def test_a_package_is_the_same_each_time_and_names_no_place(tmp_path: Path, traces: bool) -> None:
     first, second = (
         packaged(tmp_path / name, SMALLEST, one_layer(), traces=traces) for name in "ab"
@@ -198,7 +211,8 @@ def test_a_package_is_the_same_each_time_and_names_no_place(tmp_path: Path, trac
 
 @pytest.mark.rtl
 @pytest.mark.slow
-def test_fusesoc_lints_and_simulates(tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", sampled(["lint", "sim"], lambda target: target == "lint"))
+def test_fusesoc_lints_and_simulates(tmp_path: Path, target: str) -> None:
     pytest.importorskip("fusesoc", reason="fusesoc must be installed to run its targets")
     folder = packaged(tmp_path / "ip", SMALLEST, one_layer(), traces=False)
     name = f"cosilico:accelerators:accelerator_{SMALLEST.fingerprint:08x}"
@@ -209,15 +223,10 @@ def test_fusesoc_lints_and_simulates(tmp_path: Path) -> None:
         "XDG_DATA_HOME": str(tmp_path),
     }
 
-    def run(target: str) -> tuple[int, str]:
-        program = ["python", "-m", "fusesoc.main", "--cores-root", str(folder), "run"]
-        options = ["--build-root", str(tmp_path / target), "--target", target, name]
-        result = run_program([*program, *options], environment=environment)
-        return result.returncode, result.stdout + result.stderr
-
-    status, text = run("lint")
-    assert status == 0, text
+    program = ["python", "-m", "fusesoc.main", "--cores-root", str(folder), "run"]
+    options = ["--build-root", str(tmp_path / target), "--target", target, name]
+    result = run_program([*program, *options], environment=environment)
+    text = result.stdout + result.stderr
+    assert result.returncode == 0, text
     assert "%Warning" not in text
-    status, text = run("sim")
-    assert status == 0, text
-    assert "PASS: " in text
+    assert ("PASS: " in text) == (target == "sim")

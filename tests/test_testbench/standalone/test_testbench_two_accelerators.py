@@ -70,6 +70,7 @@ def lines_of(folder: Path, tool: str) -> set[str]:
     return ends
 
 
+@pytest.mark.long
 def test_two_accelerators_share_only_memories(tmp_path: Path) -> None:
     folders = [
         generated_folder(tmp_path / str(number), config, one_layer(), single_file=False)
@@ -80,6 +81,7 @@ def test_two_accelerators_share_only_memories(tmp_path: Path) -> None:
     assert len({(folder / MANIFEST_FILE).read_text() for folder in folders}) == 2
 
 
+@pytest.mark.long
 def test_both_run_in_verilator(tmp_path: Path) -> None:
     assert lines_of(both(tmp_path / "both"), "verilator") == {"PASS 0", "PASS 1"}
 

@@ -48,6 +48,7 @@ def test_outputs_are_the_references(harness: Harness, system: str) -> None:
 
 
 @pytest.mark.rtl
+@pytest.mark.long
 def test_a_slow_bridge_is_foretold_after_calibration(harness: Harness) -> None:
     runs = traced(harness, "slow bridge", 12, 5)
     fitted = calibrate_runs(CONFIG, runs[:8], calibrations.default())

@@ -64,6 +64,7 @@ def test_a_latency_of_writes_that_no_chosen_descriptor_shows_goes_with_that_of_r
     assert refine([run], CALIBRATION, FIRST, traded).memory == own
 
 
+@pytest.mark.long
 def test_a_latency_beyond_the_service_that_a_burst_may_have_comes_out() -> None:
     slow = replace(FIRST, read_latency=3000, write_latency=3001, descriptor_latency=3000)
     runs = runs_on(slow, 2)

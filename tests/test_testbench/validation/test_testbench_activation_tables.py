@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from accelerators import small_accelerator
+from sampled import sampled
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.memories import DRAM
@@ -42,7 +43,11 @@ def networks(config: AcceleratorConfig, seed: int) -> list[Network]:
 @pytest.mark.rtl
 @pytest.mark.parametrize(
     ("config", "view", "seed", "batch"),
-    [(WIDE, View.SIMULATION, 1, 1), (NARROW, View.SYNTHESIS, 7, 2)],
+    sampled(
+        [(WIDE, View.SIMULATION, 1, 1), (NARROW, View.SYNTHESIS, 7, 2)],
+        lambda case: case[0] is WIDE,
+        fields=True,
+    ),
     ids=["simulation", "synthesis"],
 )
 def test_every_kind_of_layer_is_exact(
@@ -69,6 +74,7 @@ def test_a_dram_changes_no_bit_and_no_duration() -> None:
 
 
 @pytest.mark.rtl
+@pytest.mark.long
 def test_a_network_without_tables_has_the_same_cycles_with_and_without_them() -> None:
     rng = np.random.default_rng(5)
     network = random_network(Stratum(kind=LayerKind.DEPTHWISE, kernel=3), WIDE, rng)

@@ -14,6 +14,7 @@ from testbench.cases.imported import IMPORTED_PER_CONFIG, ImportedCase
 from testbench.cases.named_layers import LAYER_CONFIGS, LAYER_NETWORKS
 from testbench.cases.random_networks import Case
 from testbench.cases.realizability import RealizabilityCase
+from testbench.cases.stateful import STATEFUL
 from testbench.validation import campaign as campaigns
 from testbench.validation.campaign import (
     CASES_PER_CONFIG,
@@ -30,11 +31,12 @@ SMALL = Campaign(
     imported=9,
     graphs=2,
     tables=4,
+    states=3,
     points=6,
     seed=5,
     max_macs=128,
 )
-CASES = 72
+CASES = 78
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Case, bool]]:
     cases: list[tuple[Case, bool]] = []
 
     def run(case: Case, *, stalls: bool, view: View, memories: bool, drawn: int) -> Outcome:
-        tables = bool(case.config.activation_table)
+        tables = bool(case.config.activation_table) and case.stratum != STATEFUL
         assert not (memories and (stalls or tables or type(case) is not Case))
         assert view == (View.SYNTHESIS if memories or tables else View.SIMULATION)
         cases.append((case, stalls))
@@ -63,8 +65,8 @@ def test_every_pair_of_every_part_runs_once(tmp_path: Path, runs: list[tuple[Cas
     outcomes = list(SMALL.run(journal, 2, silent))
     assert len(outcomes) == len(runs) == sum(part.count for part in SMALL.parts()) == CASES
     assert sum(stalls for _, stalls in runs) == 6
-    assert sum(isinstance(case, ImportedCase) for case, _ in runs) == 18 + 4
-    assert sum(case.config.activation_table for case, _ in runs) == 8
+    assert sum(isinstance(case, ImportedCase) for case, _ in runs) == 18 + 4 + 2
+    assert sum(case.config.activation_table for case, _ in runs) == 8 + 6
     assert set(journal.records) == {
         f"{part.name}/{index}" for part in SMALL.parts() for index in range(part.count)
     }
@@ -79,6 +81,8 @@ def test_every_pair_of_every_part_runs_once(tmp_path: Path, runs: list[tuple[Cas
         "graphs, edge",
         "activation tables, tiny",
         "activation tables, edge",
+        "states, tiny",
+        "states, edge",
         "realizability, tiny",
         "realizability, edge",
     ]
@@ -188,6 +192,7 @@ def test_the_full_campaign_is_as_large_as_promised() -> None:
         assert parts[f"imported networks, {space}"].count >= 60
         assert parts[f"graphs, {space}"].count >= 100
         assert parts[f"activation tables, {space}"].count >= 200
+        assert parts[f"states, {space}"].count >= 40
         assert parts[f"realizability, {space}"].count >= 1000
     assert LAYER_NETWORKS == ("mobilenet_v2", "efficientnet_lite0")
     assert [name for name in parts if name.startswith("layers")] == [
@@ -204,12 +209,10 @@ def test_the_full_campaign_is_as_large_as_promised() -> None:
 
 def test_a_share_of_a_campaign_is_its_first_pairs() -> None:
     part = SMALL.scaled(0.34)
-    counts = (part.pairs, part.stalled, part.imported, part.graphs, part.tables, part.points)
-    assert counts == (5, 2, 4, 1, 2, 3)
-    assert (
-        dataclasses.replace(part, pairs=12, stalled=3, imported=9, graphs=2, tables=4, points=6)
-        == SMALL
-    )
+    names = ("pairs", "stalled", "imported", "graphs", "tables", "states", "points")
+    assert tuple(getattr(part, name) for name in names) == (5, 2, 4, 1, 2, 2, 3)
+    whole_counts = {name: getattr(SMALL, name) for name in names}
+    assert dataclasses.replace(part, **whole_counts) == SMALL
 
     def titles(campaign: Campaign) -> dict[str, list[str]]:
         drawn: dict[str, list[str]] = {}
@@ -243,9 +246,10 @@ def test_what_a_journal_depends_on_is_in_its_header() -> None:
         Campaign(imported=3),
         Campaign(graphs=3),
         Campaign(tables=3),
+        Campaign(states=3),
         Campaign(points=3),
         Campaign(view=View.SYNTHESIS),
     )
     headers = [campaign.header() for campaign in different]
-    assert len({str(header) for header in headers}) == 8
+    assert len({str(header) for header in headers}) == len(headers)
     assert Campaign().header(sources="a") != Campaign().header(sources="b")

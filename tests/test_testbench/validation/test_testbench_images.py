@@ -11,6 +11,7 @@ from chain_cases import random_chain
 from cosilico.generation import generate_design
 from cosilico.run_folder import PROGRAM_MANIFEST
 from hwgen.program import compile_design
+from sampled import sampled
 from sim import golden
 from sim.arrays.plan_columns import LayerPlan
 from sim.plan import map_network
@@ -43,16 +44,18 @@ def test_inputs_and_outputs_of_a_program_lie_one_behind_the_other() -> None:
     assert [probe.image for probe in four.probes].count(3) == len(single.probes)
 
 
-def test_the_manifest_of_a_program_tells_its_images(tmp_path: Path) -> None:
-    for batch in (1, 3):
-        generate_design(design(WIDE), batch).write(tmp_path)
-        assert json.loads((tmp_path / PROGRAM_MANIFEST).read_text())["images"] == batch
+@pytest.mark.parametrize("batch", sampled([1, 3], lambda batch: batch == 3))
+def test_the_manifest_of_a_program_tells_its_images(tmp_path: Path, batch: int) -> None:
+    generate_design(design(WIDE), batch).write(tmp_path)
+    assert json.loads((tmp_path / PROGRAM_MANIFEST).read_text())["images"] == batch
 
 
 @pytest.mark.rtl
 @pytest.mark.parametrize("stalls", [None, 5])
 @pytest.mark.parametrize("batch", [2, 4])
-@pytest.mark.parametrize("config", [WIDE, SHORT], ids=["wide", "short"])
+@pytest.mark.parametrize(
+    "config", sampled([WIDE, SHORT], lambda config: config is SHORT), ids=["wide", "short"]
+)
 def test_every_image_of_a_program_is_exact(
     config: AcceleratorConfig, batch: int, stalls: int | None
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from accelerators import small_accelerator
 from mobile_models import MOBILE_MODELS, mobile_model
+from sampled import sampled
 from sim.importers.tflite.conversion import lower_tflite
 from sim.importers.tflite.reader import parse_tflite
 from sim.spec.accelerator import AcceleratorConfig
@@ -43,9 +44,11 @@ def test_cases_of_a_group_share_their_accelerator() -> None:
 @pytest.mark.rtl
 @pytest.mark.parametrize(
     ("config", "view", "seed", "batch"),
-    [
-        (WIDE, View.SIMULATION, 1, 1), (NARROW, View.SYNTHESIS, 2, 2), (EIGHT, View.SIMULATION, 3, 3),
-    ],
+    sampled(
+        [(WIDE, View.SIMULATION, 1, 1), (NARROW, View.SYNTHESIS, 2, 2), (EIGHT, View.SIMULATION, 3, 3)],
+        lambda case: case[0] is WIDE,
+        fields=True,
+    ),
     ids=["simulation", "synthesis", "eight lanes"],
 )  # fmt: skip
 def test_products_are_exact(config: AcceleratorConfig, view: View, seed: int, batch: int) -> None:
@@ -74,6 +77,7 @@ def test_a_dram_and_stalls_change_no_bit_of_a_product() -> None:
 
 @pytest.mark.rtl
 @pytest.mark.slow
+@pytest.mark.long
 def test_random_products_are_exact_on_accelerators_of_the_space() -> None:
     for case in draw_product_group(1, 0, PRODUCTS_PER_CONFIG, TINY, 3, max_macs=64):
         outcome = run_case(case)

@@ -289,6 +289,7 @@ def test_result_is_the_documented_json() -> None:
 
 @pytest.mark.rtl
 @pytest.mark.slow
+@pytest.mark.long
 def test_waves_are_written(tmp_path: Path) -> None:
     """The VCD names the top-level ports, and watching changes nothing."""
     path = tmp_path / "waves.vcd"

@@ -7,13 +7,14 @@ import pytest
 
 from accelerators import small_accelerator
 from hwgen.program import compile_mapped
+from sampled import sampled
 from sim import golden
 from sim.arrays.tables import COLUMNS
 from sim.model import predict_mapped
 from sim.realizability import map_realizable
 from sim.spec.descriptor import LoadStore
 from sim.spec.design import Design
-from sim.spec.memories import DETERMINISTIC, DRAM, FixedLatency
+from sim.spec.memories import DETERMINISTIC, DRAM, FixedLatency, MemorySystem
 from sim.spec.network import LayerKind
 from sim.spec.stops import StopCause
 from testbench.cases.random_networks import Corner, Stratum, random_network
@@ -100,15 +101,22 @@ def test_after_an_aborted_cold_run_only_a_cold_run_is_right() -> None:
     assert [run.cycles[0] for run in runs] == [*predicted, predicted[0]]
 
 
+MEMORIES = (DETERMINISTIC, FixedLatency(latency=30, outstanding=1, width_bytes=2), DRAM)
+
+
 @pytest.mark.rtl
-def test_both_engines_run_cold_then_warm() -> None:
+@pytest.mark.parametrize(
+    ("memories", "stalls"),
+    sampled([((DETERMINISTIC,), ()), (MEMORIES, (5,))], lambda case: not case[1], fields=True),
+)
+def test_both_engines_run_cold_then_warm(
+    memories: tuple[MemorySystem, ...], stalls: tuple[int, ...]
+) -> None:
     """Every field is the same: on any memory, on a DRAM, under the same stalls."""
-    slow = FixedLatency(latency=30, outstanding=1, width_bytes=2)
     inputs = np.random.default_rng(3).integers(
         -128, 128, (3, *design(4).network.input.shape), np.int8
     )
-    memories = (DETERMINISTIC, slow, DRAM)
-    agreements = compare_engines(design(4), inputs=inputs, memories=memories, stalls=(5,))
+    agreements = compare_engines(design(4), inputs=inputs, memories=memories, stalls=stalls)
     for agreement in agreements:
         assert agreement.exact, agreement.differences
         assert agreement.cocotb.cold_cycles > agreement.cocotb.measured_cycles

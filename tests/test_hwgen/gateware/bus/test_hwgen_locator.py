@@ -7,6 +7,7 @@ import pytest
 
 from gateware_simulation import simulate
 from hwgen.gateware.bus.locator import Locator
+from sampled import sampled
 
 BUS_BYTES = 4
 REGIONS = 4
@@ -77,7 +78,7 @@ def located(
 
 
 @pytest.mark.parametrize("gap", [0, 3])
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", sampled(range(12), lambda seed: seed % 3 == 0))
 def test_first_failing_burst_is_located(seed: int, gap: int) -> None:
     generator = random.Random(seed)
     regions = [random_region(generator) for _ in range(7)]

@@ -1,5 +1,6 @@
 """EXECUTE unit: every control field in every cycle, against a plain walk over the descriptors."""
 
+import itertools
 import random
 from functools import reduce
 from operator import or_
@@ -282,7 +283,8 @@ SHAPES = [
 
 @pytest.mark.parametrize("op", list(ExecuteOp))
 @pytest.mark.parametrize(
-    ("shape", "lanes", "simd"), sampled(SHAPES, lambda shape: shape[2] < 32, fields=True)
+    ("shape", "lanes", "simd"),
+    sampled(SHAPES, lambda shape: shape[1:] in ((1, 4), (3, 8), (4, 4)), fields=True),
 )
 def test_each_operation(op: ExecuteOp, shape: tuple[int, int], lanes: int, simd: int) -> None:
     """Random descriptors of one operation, back to back."""
@@ -291,7 +293,10 @@ def test_each_operation(op: ExecuteOp, shape: tuple[int, int], lanes: int, simd:
     Bench(config).check([random_descriptor(rng, config, op) for _ in range(6)])
 
 
-@pytest.mark.parametrize(("shape", "lanes", "simd"), SHAPES)
+@pytest.mark.parametrize(
+    ("shape", "lanes", "simd"),
+    sampled(SHAPES, lambda shape: shape[1:] in ((1, 4), (3, 8), (4, 16)), fields=True),
+)
 def test_operations_follow_each_other(shape: tuple[int, int], lanes: int, simd: int) -> None:
     """Every order of operations, also with idle cycles between the commands."""
     rng = random.Random(f"{shape} {lanes} {simd}")
@@ -301,8 +306,14 @@ def test_operations_follow_each_other(shape: tuple[int, int], lanes: int, simd: 
     Bench(config).check(descriptors, idles)
 
 
-@pytest.mark.parametrize("draws", sampled([1, 3], lambda draws: draws == 1))
-@pytest.mark.parametrize("op", list(ExecuteOp))
+@pytest.mark.parametrize(
+    ("op", "draws"),
+    sampled(
+        itertools.product(ExecuteOp, (1, 3)),
+        lambda case: case in ((ExecuteOp.CONV, 1), (ExecuteOp.POOL, 1)),
+        fields=True,
+    ),
+)
 def test_reads_and_stores_share_a_banks_port(op: ExecuteOp, draws: int) -> None:
     """Descriptors like a layer's rounds: the stores of one meet the reads of the next, at any distance."""
     rng = random.Random(f"port {op}")
@@ -322,8 +333,16 @@ def test_reads_and_stores_share_a_banks_port(op: ExecuteOp, draws: int) -> None:
     assert waits > 5 * draws
 
 
-@pytest.mark.parametrize("kernel", [(3, 3), (5, 5), (1, 7), (7, 1), (7, 2), (1, 1), (2, 2), (4, 8)])
-@pytest.mark.parametrize("stride", sampled([1, 2, 3], lambda stride: stride == 2))
+@pytest.mark.parametrize(
+    ("kernel", "stride"),
+    sampled(
+        itertools.product(
+            [(3, 3), (5, 5), (1, 7), (7, 1), (7, 2), (1, 1), (2, 2), (4, 8)], (1, 2, 3)
+        ),
+        lambda case: case[1] == 2 and case[0] in ((3, 3), (1, 7), (7, 1), (4, 8)),
+        fields=True,
+    ),
+)
 def test_window_ring(kernel: tuple[int, int], stride: int) -> None:
     """Windows at the least II, also those that fill the ring; the next row starts anew."""
     rows, columns = kernel

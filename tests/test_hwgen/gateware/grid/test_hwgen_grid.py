@@ -10,6 +10,7 @@ import pytest
 from accelerators import small_accelerator
 from gateware_simulation import simulate
 from hwgen.gateware.grid.grid import Grid
+from sampled import sampled
 from sim.spec.accelerator import REQUANTIZER_LATENCY, AcceleratorConfig
 
 Script = defaultdict[int, dict[str, int]]
@@ -32,7 +33,9 @@ def make_config(pes_y: int, pes_x: int, lanes: int, simd: int) -> AcceleratorCon
     )
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1, 4), (2, 3, 2, 4), (3, 1, 1, 8)])
+@pytest.mark.parametrize(
+    "shape", sampled([(1, 1, 1, 4), (2, 3, 2, 4), (3, 1, 1, 8)], lambda shape: shape[2] == 1)
+)
 def test_vectors_come_back_from_where_they_were_written(shape: tuple[int, int, int, int]) -> None:
     """Reads pass through the pipeline with idle cycles between them, in random order."""
     config = make_config(*shape)
@@ -159,7 +162,9 @@ async def read_vector(ctx: Any, dut: Any, address: int, place: tuple[int, int, i
     return vector
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 1), (3, 1, 1), (1, 2, 4)])
+@pytest.mark.parametrize(
+    "shape", sampled([(2, 3, 1), (3, 1, 1), (1, 2, 4)], lambda shape: shape[2] == 1)
+)
 def test_padding_and_halos_reach_the_right_pes(shape: tuple[int, int, int]) -> None:
     """Every PE pads for itself; what it stores comes from the neighbours named, or is 0."""
     pes_y, pes_x, lanes = shape
@@ -220,7 +225,9 @@ def test_padding_and_halos_reach_the_right_pes(shape: tuple[int, int, int]) -> N
     assert seen == {"missing", "outside", "inside"}
 
 
-@pytest.mark.parametrize("shape", [(2, 3, 1), (1, 1, 1), (3, 2, 2)])
+@pytest.mark.parametrize(
+    "shape", sampled([(2, 3, 1), (1, 1, 1), (3, 2, 2)], lambda shape: shape[2] == 1)
+)
 def test_pool_sums_over_all_pes(shape: tuple[int, int, int]) -> None:
     """Rows are summed towards the west, then the first column towards the north."""
     pes_y, pes_x, lanes = shape

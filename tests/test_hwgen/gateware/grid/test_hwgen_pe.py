@@ -9,6 +9,7 @@ import pytest
 from accelerators import small_accelerator
 from gateware_simulation import simulate
 from hwgen.gateware.grid.pe import Pe
+from sampled import sampled
 from sim.spec.accelerator import REQUANTIZER_LATENCY, AcceleratorConfig
 
 Script = defaultdict[int, dict[str, int]]
@@ -97,7 +98,14 @@ def shifted(vector: int, bias: int) -> int:
     )
 
 
-@pytest.mark.parametrize(("lanes", "pixels"), [(1, 1), (2, 1), (2, 2), (4, 1), (4, 2), (4, 4)])
+@pytest.mark.parametrize(
+    ("lanes", "pixels"),
+    sampled(
+        [(1, 1), (2, 1), (2, 2), (4, 1), (4, 2), (4, 4)],
+        lambda case: case in ((1, 1), (2, 1), (2, 2), (4, 2)),
+        fields=True,
+    ),
+)
 def test_pixels_go_through_their_lanes_and_come_back(lanes: int, pixels: int) -> None:
     """P pixels are read one after the other, scaled together and stored one after the other."""
     config = make_config(lanes)
@@ -211,7 +219,14 @@ def test_output_is_what_the_neighbours_take() -> None:
     simulate(dut, bench)
 
 
-@pytest.mark.parametrize(("lanes", "mask"), [(2, 1), (2, 0), (4, 3), (4, 1), (4, 0), (3, 3)])
+@pytest.mark.parametrize(
+    ("lanes", "mask"),
+    sampled(
+        [(2, 1), (2, 0), (4, 3), (4, 1), (4, 0), (3, 3)],
+        lambda case: case in ((2, 0), (4, 1), (3, 3)),
+        fields=True,
+    ),
+)
 def test_lanes_multiply_a_vector_by_the_rows_that_the_mask_names(lanes: int, mask: int) -> None:
     """A step of CONV: one bank's vector, rows of lanes l & mask; the heads show the sums."""
     dut = Pe(make_config(lanes))

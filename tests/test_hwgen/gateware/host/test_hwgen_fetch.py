@@ -168,7 +168,9 @@ def test_refuses_a_program_for_another_accelerator(change: tuple[int, bytes]) ->
     assert len(run.port.reads) == 1
 
 
-@pytest.mark.parametrize("offset", [8, 10, 16, 23, 33, 58, 60, 63])
+@pytest.mark.parametrize(
+    "offset", sampled([8, 10, 16, 23, 33, 58, 60, 63], lambda offset: offset in (8, 33, 63))
+)
 def test_refuses_a_damaged_header(offset: int) -> None:
     image = program([encode(Queue.LOAD, {})] * 3)
     run = Run(patched(image, offset, bytes([image[offset] ^ 0x20])))
@@ -233,9 +235,7 @@ def test_descriptor_that_names_no_queue_stops_the_program() -> None:
 
 @pytest.mark.parametrize(
     ("index", "beat"),
-    sampled(
-        itertools.product([0, 3], range(8)), lambda case: (case[0] + case[1]) % 2 == 0, fields=True
-    ),
+    sampled(itertools.product([0, 3], range(8)), lambda case: case[1] % 4 == case[0], fields=True),
 )
 def test_nothing_of_a_burst_with_an_error_response_is_dispatched(index: int, beat: int) -> None:
     image = program([encode(queue, values) for queue, values in mixed(6)])

@@ -4,10 +4,12 @@ import random
 import zlib
 from typing import Any
 
+import pytest
 from amaranth.hdl import Module, Signal
 from amaranth.sim import Simulator
 
 from hwgen.gateware.primitives.crc import CRC_BITS, CRC_RESIDUE, CRC_START, crc_step
+from sampled import sampled
 
 WORD_BYTES = 8
 
@@ -38,8 +40,9 @@ def test_register_is_the_complement_of_zlibs_value() -> None:
     assert registers(data) == [zlib.crc32(data[:end]) ^ CRC_START for end in ends]
 
 
-def test_data_with_its_own_check_word_leaves_the_residue() -> None:
-    for seed in range(10):
+@pytest.mark.parametrize("seeds", sampled([2, 10], lambda seeds: seeds == 2))
+def test_data_with_its_own_check_word_leaves_the_residue(seeds: int) -> None:
+    for seed in range(seeds):
         data = random.Random(seed).randbytes(60)
         check = zlib.crc32(data).to_bytes(4, "little")
         assert registers(data + check)[-1] == CRC_RESIDUE

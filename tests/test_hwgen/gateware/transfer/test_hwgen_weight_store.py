@@ -226,7 +226,7 @@ CONFIGS = {
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS.keys())
-@pytest.mark.parametrize("seed", sampled(range(4), lambda seed: seed < 2))
+@pytest.mark.parametrize("seed", sampled(range(4), lambda seed: seed == 0))
 def test_rows_come_from_the_store_in_the_predicted_cycles(
     config: AcceleratorConfig, seed: int
 ) -> None:
@@ -288,7 +288,9 @@ DENIED = {
 }
 
 
-@pytest.mark.parametrize("store", [LoadStore.FILL, LoadStore.READ])
+@pytest.mark.parametrize(
+    "store", sampled([LoadStore.FILL, LoadStore.READ], lambda store: store is LoadStore.READ)
+)
 @pytest.mark.parametrize("fields", DENIED.values(), ids=DENIED.keys())
 def test_rows_beyond_the_store_are_denied(store: LoadStore, fields: dict[str, int]) -> None:
     config = four_pes(weight_store_kb=4)

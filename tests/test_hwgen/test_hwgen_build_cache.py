@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from hwgen.build_cache import DIGESTS_FILE, cached_directory, content_key
 from sim.spec.files import cache_root
-from testbench.rtl.build_cache import DIGESTS_FILE, cached_directory, content_key
 
 
 def test_key_depends_on_where_one_text_ends() -> None:

@@ -1,0 +1,96 @@
+"""Tables of the pages on the claims of papers, on the joint truth, and on shared accelerators."""
+
+from collections.abc import Mapping
+from statistics import median
+from typing import Any
+
+from page_tables import table_lines
+
+__all__ = ["claims", "joint_searches", "shared_accelerators", "shared_front"]
+
+Results = Mapping[str, Any]
+
+_NOT_YET = "Not measured yet."
+
+
+def claims(results: Results) -> str:
+    """Claims of a paper, its setting and ours, and whether they hold here."""
+    if not results["claims"]:
+        return _NOT_YET
+    titles = ("claim", "setting of the paper", "setting here", "measured", "reproduced")
+    names = ("claim", "theirs", "ours", "figure", "reproduced")
+    rows = [[claim[name] for name in names] for claim in results["claims"]]
+    return "\n".join(table_lines(titles, rows, text=len(titles)))
+
+
+def joint_searches(results: Results) -> str:
+    """Regret of each strategy from the joint optimum, and what it spent."""
+    if not results.get("strategies"):
+        return _NOT_YET
+    titles = ["strategy", "median regret", "worst", "within 2 %", "hypervolume", "evaluations"]
+    titles += ["trainings", "not realizable", "above a budget", "CPU s"]
+    rows = []
+    for name, entry in results["strategies"].items():
+        searches = entry["searches"]
+        designs = [search["design"] for search in searches]
+        regrets = [1.0 if design is None else design["regret"] for design in designs]
+        seconds = [design["cpu_s"] for design in designs if design is not None]
+        rows.append(
+            [
+                name,
+                f"{100 * median(regrets):.2f} %",
+                f"{100 * max(regrets):.2f} %",
+                f"{sum(regret <= 0.02 for regret in regrets)} of {len(regrets)}",
+                f"{median(search['hypervolume'] for search in searches):.4f}",
+                *(
+                    f"{median(search[figure] for search in searches):,.0f}"
+                    for figure in ("evaluations", "trainings", "violations", "over_budget")
+                ),
+                f"{median(seconds or [0]):.0f}",
+            ]
+        )
+    return "\n".join(table_lines(titles, rows, text=1))
+
+
+def shared_accelerators(results: Results) -> str:
+    """Prices of the best shared design of each space and metric."""
+    if not results["spaces"]:
+        return _NOT_YET
+    titles = ("space", "metric", "chosen by", "accelerator", "mean price", "highest price")
+    rows = []
+    for space, metrics in results["spaces"].items():
+        for metric, row in metrics.items():
+            for name, words in (("best_mean", "mean"), ("best_highest", "highest")):
+                if row.get(name) is None:
+                    continue
+                design = row[name]
+                cells = [f"{design['mean']:.3f}×", f"{design['highest']:.3f}×"]
+                rows.append([space, metric, words, accelerator(design["accelerator"]), *cells])
+    return "\n".join(table_lines(titles, rows, text=4))
+
+
+def shared_front(results: Results) -> str:
+    """Designs of the front of mean price and area, the fewest of each space and metric that show its course."""
+    if not results["spaces"]:
+        return _NOT_YET
+    titles = ["space", "metric", "designs on the front", "area of the smallest, mm²", "its price"]
+    titles += ["area of the best, mm²", "its price"]
+    rows = []
+    for space, metrics in results["spaces"].items():
+        for metric, row in metrics.items():
+            if not row.get("front"):
+                continue
+            best, smallest = row["front"][0], row["front"][-1]
+            cells = [f"{smallest['area']:.3f}", f"{smallest['mean']:.2f}×"]
+            cells += [f"{best['area']:.3f}", f"{best['mean']:.3f}×"]
+            rows.append([space, metric, f"{len(row['front']):,}", *cells])
+    return "\n".join(table_lines(titles, rows, text=2))
+
+
+def accelerator(config: Results) -> str:
+    """Accelerator in a few words."""
+    return (
+        f"{config['pes_x']}x{config['pes_y']} PEs, {config['compute_lanes']} lanes of {config['simd_units']}, "
+        f"{config['local_memory_kb']} KiB, registers {config['register_file_kb']} KiB, "
+        f"store {config.get('weight_store_kb', 0)} KiB, {config['io_bandwidth_gbps']} GB/s"
+    )

@@ -1,0 +1,131 @@
+"""Co-searches on a joint enumeration for the experiments on claims: run in processes, kept in a journal."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from claim import Settings
+from cosilico.comparison_joint_run import EPOCH_SHARE, joint_target
+from cosilico.joint.judge import JointJudge
+from cosilico.joint.truth import JointTruth, read_truth
+from cosilico.progress import progress_bar
+from cosilico.tasks import run_all
+from search.finalist import FINAL
+from search.in_memory import co_search_in_memory
+from search.strategies.settings import PairBudgetSettings
+from sim.cost.area import area_budget
+from sim.cost.objective import Metric, Objective
+from sim.spec.archives import file_sha256
+from testbench.validation.journal import Journal
+
+__all__ = ["Searched", "objective_of", "run_searches"]
+
+Searched = Mapping[str, Any]
+"""Record that :func:`searched` returns."""
+
+_kept: list[tuple[JointTruth, dict[str, JointJudge]]] = []
+"""Truth and judges of a process."""
+
+
+def objective_of(
+    truth: JointTruth, metric: Metric, cycles_budget: float = float("inf")
+) -> Objective:
+    """Metric within the area of the space."""
+    return Objective(
+        metric=metric, area_budget=area_budget(truth.space), cycles_budget=cycles_budget
+    )
+
+
+def keep(folder: Path) -> None:
+    """Prepare a process."""
+    torch.set_num_threads(1)
+    _kept[:] = [(read_truth(folder), {})]
+
+
+def searched(chosen: PairBudgetSettings, objective: Objective, seed: int) -> dict[str, Any]:
+    """Run a co-search; return what it spent, and its design beside the truth.
+
+    Returns
+    -------
+    dict
+        ``evaluations``, ``trainings``, ``networks`` (that were evaluated), ``violations``, ``over_budget`` : int;
+        ``score``, ``regret``, ``accuracy``, ``cost`` : float, of the design, None where there is none.
+    """
+    truth, judges = _kept[0]
+    key = repr(objective)
+    if key not in judges:
+        judges[key] = JointJudge(truth, objective, joint_target(truth, objective))
+    judge = judges[key]
+    made = co_search_in_memory(
+        truth.networks,
+        truth.space,
+        objective,
+        chosen,
+        truth.costs,
+        seed=seed,
+        steps=max(1, chosen.budget // EPOCH_SHARE),
+    )
+    counted = [row for row in made.history if row.phase != FINAL]
+    record: dict[str, Any] = {
+        "evaluations": len(counted),
+        "trainings": len(made.trainings),
+        "networks": len({row.network for row in counted}),
+        "violations": sum(not row.realizable for row in counted),
+        "over_budget": sum(row.realizable and not objective.feasible(row) for row in counted),
+        "score": None,
+        "regret": None,
+        "accuracy": None,
+        "cost": None,
+    }
+    if made.best is not None:
+        score = judge.score(made.best)
+        record |= {
+            "score": score,
+            "regret": judge.regret(score),
+            "accuracy": judge.accuracy(made.best.network),
+            "cost": float(objective.cost(made.best)),
+        }
+    return record
+
+
+def run_searches(
+    settings: Settings, tasks: Mapping[str, tuple[PairBudgetSettings, Objective]]
+) -> dict[str, list[Searched]]:
+    """Run searches with all seeds; a run that was ended goes on with the same command.
+
+    Parameters
+    ----------
+    settings : Settings
+    tasks : mapping of name to settings and objective
+
+    Returns
+    -------
+    dict
+        Records of all seeds by the task's name.
+    """
+    identity = {
+        "joint": file_sha256(settings.joint / "joint.json", "joint enumeration"),
+        "tasks": {
+            name: [asdict(chosen), repr(objective)] for name, (chosen, objective) in tasks.items()
+        },
+    }
+    journal = Journal(settings.work / "searches.jsonl", identity)
+    keys = {f"{name}:{seed}": (name, seed) for name in tasks for seed in range(settings.seeds)}
+    with progress_bar() as report:
+        run_all(
+            {key: (*tasks[name], seed) for key, (name, seed) in keys.items()},
+            searched,
+            journal,
+            settings.jobs,
+            report,
+            scheduler=settings.scheduler,
+            prepare=keep,
+            arguments=(settings.joint.resolve(),),
+        )
+    return {
+        name: [journal.records[f"{name}:{seed}"] for seed in range(settings.seeds)]
+        for name in tasks
+    }

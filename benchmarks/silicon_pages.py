@@ -1,0 +1,93 @@
+"""Tables of the page on silicon: errors of the fitted silicon, and what both defaults take of it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from page_tables import table_lines
+from sim.cost.area_proxy import proxy_area
+from sim.cost.logic_area import AREA_PARTS, fitted_area
+from sim.cost.silicon_fit import parse
+from sim.spec.spaces import EDGE, TINY
+
+__all__ = ["SILICON", "silicon_errors", "silicon_modules", "silicon_parts"]
+
+Results = Mapping[str, Any]
+
+_WORST_MODULES = 8
+"""Kinds of modules in the table of those that are fitted worst."""
+
+
+def silicon_errors(results: Results) -> str:
+    """Errors of every fit over accelerators: those fitted to, and those held out."""
+    rows = []
+    for fit in results["fits"]:
+        for figure, judged in fit["held_out"].items():
+            fitted = fit["fitted"][figure]
+            rows.append(
+                [
+                    f"`{fit['target']}`",
+                    f"{fit['clock_mhz']:g}" if fit["clock_mhz"] else "–",
+                    figure.replace("_", " "),
+                    *(f"{part['samples']}" for part in (fitted, judged)),
+                    *(
+                        f"{100 * part[name]:.2f} %"
+                        for part in (fitted, judged)
+                        for name in ("mean", "worst")
+                    ),
+                ]
+            )
+    titles = (
+        *("target", "clock, MHz", "figure", "fitted", "held out"),
+        *("mean, fitted", "worst", "mean, held out", "worst"),
+    )
+    return "\n".join(table_lines(titles, rows, text=3))
+
+
+def silicon_modules(results: Results) -> str:
+    """Kinds of modules with the largest mean error of area over those that the fit has seen, of every clock."""
+    rows = []
+    for fit in results["fits"]:
+        errors = {
+            kind: module["errors"]["area_um2"]
+            for kind, module in fit["modules"].items()
+            if "area_um2" in module["errors"]
+        }
+        worst = sorted(errors, key=lambda kind: -errors[kind]["mean"])[:_WORST_MODULES]
+        rows += [
+            [
+                f"{fit['clock_mhz']:g}",
+                f"`{kind}`",
+                f"{errors[kind]['samples']}",
+                *(f"{100 * errors[kind][name]:.1f} %" for name in ("mean", "worst")),
+            ]
+            for kind in worst
+        ]
+    titles = ("clock, MHz", "module", "modules", "mean", "worst")
+    return "\n".join(table_lines(titles, rows, text=2))
+
+
+def silicon_parts(results: Results) -> str:
+    """Area of the defaults by part, fitted and by the proxy: of spaces whose clock has a fit."""
+    fits = parse(results)
+    clocks = {fit.clock_mhz for fit in fits.fits}
+    areas = {
+        name: (fitted_area(space.default, fits), proxy_area(space.default))
+        for name, space in (("tiny", TINY), ("edge", EDGE))
+        if space.clock_mhz in clocks
+    }
+    rows = []
+    for part in (*AREA_PARTS, "total"):
+        row = [part.replace("_", " ")]
+        for made in areas.values():
+            fitted, proxy = (getattr(area, part) for area in made)
+            row += [f"{fitted:.4f}", f"{proxy:.4f}", f"{fitted / proxy:.2f}×" if proxy else "–"]
+        rows.append(row)
+    titles = [
+        "part",
+        *(f"`{name}`, {what}" for name in areas for what in ("fitted, mm²", "proxy, mm²", "ratio")),
+    ]
+    return "\n".join(table_lines(titles, rows, text=1))
+
+
+SILICON = (silicon_errors, silicon_modules, silicon_parts)
+"""Blocks of the page."""

@@ -1,0 +1,178 @@
+"""Co-searches on a joint enumeration side by side: judged by the best of all pairs."""
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cosilico.cache import document_digest, source_digest
+from cosilico.comparison import (
+    CURVES_FILE,
+    FIGURE_FILE,
+    RESULTS_FILE,
+    RUNS_FILE,
+    drawn,
+    reported,
+)
+from cosilico.comparison_experiment import CoSearchComparisonSettings, budgeted
+from cosilico.comparison_experiment_summary import (
+    CoSearchComparison,
+    CoSearchRun,
+    JointFigures,
+    csv_text,
+)
+from cosilico.comparison_joint_run import compare_on_truth, joint_target, keep_truth
+from cosilico.comparison_labels import require_different
+from cosilico.folder import Contents, open_folder
+from cosilico.gateware import current_calibration
+from cosilico.joint.enumeration import NETWORKS_FILE, SUMMARY_FILE
+from cosilico.joint.judge import JointJudge
+from cosilico.joint.truth import read_truth
+from cosilico.progress import progress_bar
+from cosilico.run_folder import REPORT_FILE
+from cosilico.tasks import run_all
+from search.strategies.settings import PairBudgetSettings
+from sim.cost.area import area_budget as space_budget
+from sim.cost.objective import Metric, Objective
+from sim.spec.archives import file_sha256
+from sim.spec.errors import CosilicoError
+from sim.spec.files import write_atomic
+from testbench.validation.journal import Journal
+
+__all__ = ["JointComparisonSettings", "compare_on_joint"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointComparisonSettings(CoSearchComparisonSettings):
+    """Settings that all searches of a comparison on a joint enumeration share.
+
+    Parameters
+    ----------
+    strategies : tuple of str
+    seeds : int
+    budget : int
+        Evaluations of a search at most, and trainings at most: networks whose accuracy it looks up.
+    metric : "latency", "energy", "area" or "edp"
+    area_budget : float or None
+        Largest area in mm²; that of the space if None.
+    """
+
+    metric: Metric = "latency"
+    area_budget: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Fields as a JSON object."""
+        shared = CoSearchComparisonSettings.to_json(self)
+        return shared | {"metric": self.metric, "area_budget": self.area_budget}
+
+
+def joint_contenders(settings: JointComparisonSettings, objective: Objective) -> dict[str, Any]:
+    """Settings of every strategy, all with the same budget.
+
+    Raises
+    ------
+    CosilicoError
+        If there is no strategy of a name, it cannot search with this budget or by this objective, or a name is given
+        twice.
+    """
+    chosen: dict[str, PairBudgetSettings] = {}
+    for name in settings.strategies:
+        try:
+            chosen[name] = budgeted(name, settings.budget)
+            chosen[name].require_objective(objective)
+        except ValueError as error:
+            raise CosilicoError(f"strategy {name}: {error}") from None
+    require_different(settings.strategies)
+    return chosen
+
+
+def compare_on_joint(
+    folder: Path,
+    out: Path,
+    settings: JointComparisonSettings,
+    *,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    resume: bool = False,
+    force: bool = False,
+) -> CoSearchComparison:
+    """Run all co-searches in processes, and write table, curves and figure into a folder.
+
+    No search trains a network or evaluates a pair: accuracies and costs are looked up. A comparison that was ended at
+    any instant goes on with ``resume``; a search that was under way is begun again.
+
+    Parameters
+    ----------
+    folder : Path
+        Of a joint enumeration.
+    out : Path
+    settings : JointComparisonSettings
+    jobs, scheduler, resume, force
+        As of :func:`cosilico.comparison_experiment.compare_co_searches`.
+
+    Raises
+    ------
+    CosilicoError
+        If an argument or the enumeration is wrong.
+    """
+    truth = read_truth(folder)
+    budget = settings.area_budget
+    objective = Objective(
+        metric=settings.metric,
+        area_budget=space_budget(truth.space) if budget is None else budget,
+    )
+    chosen = joint_contenders(settings, objective)
+    current_calibration()
+    target = joint_target(truth, objective)
+    judge = JointJudge(truth, objective, target)
+    identity = {
+        "joint": file_sha256(folder / SUMMARY_FILE, "joint enumeration"),
+        "networks": file_sha256(folder / NETWORKS_FILE, "file of networks"),
+        "settings": document_digest(settings.to_json()),
+        "sources": source_digest("search", "sim"),
+    }
+    keys = {f"{name}:{seed}": (name, seed) for name in chosen for seed in range(settings.seeds)}
+    files = (RUNS_FILE, CURVES_FILE, FIGURE_FILE, RESULTS_FILE, REPORT_FILE)
+    contents = Contents(command="compare", identity=identity, files=files, resumable=True)
+    with (
+        open_folder(out, contents, inputs=[folder / SUMMARY_FILE], resume=resume, force=force),
+        progress_bar() as report,
+    ):
+        journal = Journal(out / RUNS_FILE, {"comparison": dict(identity)})
+        run_all(
+            {key: (chosen[name], seed) for key, (name, seed) in keys.items()},
+            compare_on_truth,
+            journal,
+            jobs or os.cpu_count() or 1,
+            report,
+            scheduler=scheduler,
+            prepare=keep_truth,
+            arguments=(folder.resolve(), objective, target),
+        )
+        comparison = CoSearchComparison(
+            experiment=truth.benchmark,
+            space=truth.space.name,
+            metric=settings.metric,
+            budget=settings.budget,
+            target=target,
+            runs=tuple(
+                CoSearchRun(strategy=name, seed=seed, **journal.records[key])
+                for key, (name, seed) in keys.items()
+            ),
+            joint=JointFigures(
+                accuracy=str(truth.accuracy),
+                pairs=truth.rules.size,
+                area_budget=objective.area_budget,
+                network=judge.optimum.network,
+                accelerator=truth.space.at(judge.optimum.accelerator).to_json(),
+                best_accuracy=judge.optimum.accuracy,
+                best_cost=judge.optimum.cost,
+                best_score=judge.optimum.score,
+            ),
+        )
+        write_atomic(out / CURVES_FILE, csv_text(comparison))
+        drawn(comparison, "co_search_curves", out / FIGURE_FILE)
+        write_atomic(out / RESULTS_FILE, json.dumps(comparison.to_json(), indent=1) + "\n")
+        reported(out)
+    return comparison

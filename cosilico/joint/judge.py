@@ -1,0 +1,123 @@
+"""The judge of co-searches: what the best of all pairs is, and how far a search's pairs are from it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cosilico.joint.truth import JointTruth
+from search.evaluator import Evaluation
+from search.score import Score
+from sim.cost.hypervolume import hypervolume
+from sim.cost.objective import Objective
+from sim.spec.errors import NotRealizableError
+
+__all__ = ["JointJudge", "JointOptimum"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointOptimum:
+    """The pair with the best soft score.
+
+    Parameters
+    ----------
+    network : str
+    accelerator : int
+        Flat index of the space.
+    accuracy, cost, score : float
+    """
+
+    network: str
+    accelerator: int
+    accuracy: float
+    cost: float
+    score: float
+
+
+class JointJudge:
+    """Judge of pairs by all pairs of a joint enumeration that keep the budgets of an objective.
+
+    Parameters
+    ----------
+    truth : JointTruth
+    objective : Objective
+    target : float
+        Cost at which the soft score is the accuracy.
+
+    Attributes
+    ----------
+    optimum : JointOptimum
+    front_hypervolume : float
+        Of (1 - accuracy, cost), within guessing one of ten classes at the target's cost.
+
+    Raises
+    ------
+    NotRealizableError
+        If no pair keeps the budgets.
+    """
+
+    classes = 10
+    """Classes of the benchmark's images."""
+
+    def __init__(self, truth: JointTruth, objective: Objective, target: float) -> None:
+        self._truth, self._objective = truth, objective
+        self._score = Score(objective, target)
+        self._reference = (1 - 1 / self.classes, target)
+        self._accuracy_by_name = dict(zip(truth.names, truth.accuracies.tolist(), strict=True))
+        p, q = self._score.exponents
+        best: JointOptimum | None = None
+        least = np.full(len(truth.names), np.inf)
+        for number, (name, accuracy) in enumerate(self._accuracy_by_name.items()):
+            costs = truth.of_network(number)
+            feasible = np.flatnonzero(objective.feasible(costs))
+            if not len(feasible):
+                continue
+            cost = objective.cost(costs)[feasible]
+            scores = objective.weighted_product(accuracy, costs, p=p, q=q, target=target)[feasible]
+            least[number] = cost.min()
+            top = int(scores.argmax())
+            if best is None or scores[top] > best.score:
+                best = JointOptimum(
+                    network=name,
+                    accelerator=int(feasible[top]),
+                    accuracy=accuracy,
+                    cost=float(cost[top]),
+                    score=float(scores[top]),
+                )
+        if best is None:
+            raise NotRealizableError(
+                f"joint enumeration must have a pair that is realizable and within all budgets, but none "
+                f"of {truth.rules.size:,} is"
+            )
+        self.optimum = best
+        self.front_hypervolume = self._volume(1 - truth.accuracies, least)
+        self._ranked = np.sort(truth.accuracies)
+        falling = least[np.argsort(truth.accuracies, kind="stable")][::-1]
+        self._least = np.minimum.accumulate(falling)[::-1]
+
+    def accuracy(self, network: str) -> float:
+        """Accuracy of a network by its name."""
+        return float(self._accuracy_by_name[network])
+
+    def score(self, row: Evaluation) -> float:
+        """Soft score of a pair, by the network's true accuracy."""
+        return self._score(self.accuracy(row.network), row)
+
+    def regret(self, score: float) -> float:
+        """Share of the optimum's score that a score lacks."""
+        return 1 - score / self.optimum.score
+
+    def excess(self, row: Evaluation) -> float:
+        """Cost above the least cost of all networks that are at least as accurate, as a share of that."""
+        place = int(np.searchsorted(self._ranked, self.accuracy(row.network)))
+        return float(self._objective.cost(row)) / float(self._least[place]) - 1
+
+    def hypervolume(self, rows: list[Evaluation]) -> float:
+        """Hypervolume of feasible pairs as a share of the true front's."""
+        wrong = np.array([1 - self.accuracy(row.network) for row in rows])
+        costs = np.array([float(self._objective.cost(row)) for row in rows])
+        return self._volume(wrong, costs) / self.front_hypervolume
+
+    def _volume(self, wrong: NDArray[Any], costs: NDArray[Any]) -> float:
+        return hypervolume(wrong, costs, np.isfinite(costs), self._reference)

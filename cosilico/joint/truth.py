@@ -1,0 +1,261 @@
+"""A finished joint enumeration, read as the truth that co-searches are judged by."""
+
+import csv
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ConfigDict, Field
+
+from cosilico.extras import require_module
+from cosilico.joint.accuracy_kind import AccuracyKind
+from cosilico.joint.enumeration import NETWORKS_FILE, SUMMARY_FILE
+from cosilico.joint.parts import joint_parts, part_file
+from search.networks.cells import CellNetworks
+from sim.cost.area import area
+from sim.cost.costs import evaluate_many
+from sim.cost.table import CostTable
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.accelerator_record import accelerator_of
+from sim.spec.archives import read_bytes
+from sim.spec.documents import Record, checked, read_json
+from sim.spec.errors import DesignFileError
+from sim.spec.network import Network
+from sim.spec.rules import Choice, Integer, Name
+from sim.spec.spaces import HardwareSpace
+
+__all__ = ["JointTruth", "is_joint_enumeration", "read_truth"]
+
+_NETWORKS_LIMIT_BYTES = 1 << 24
+
+_COLUMNS = ("cycles", "energy", "area")
+
+_PART_COLUMNS = ("network", "accelerator", "predicted_cycles", "energy", "violations")
+
+
+class _Space(Record):
+    model_config = ConfigDict(extra="ignore")  # an FPGA or an area budget is not needed here
+
+    name: Annotated[str, Name()]
+    clock_mhz: Annotated[int, Integer(1, 10_000)]
+    values: dict[str, list[int | float]]
+    default: dict[str, Any]
+    area_budget: float | None = None
+
+
+class _Summary(Record):
+    model_config = ConfigDict(extra="ignore")
+
+    benchmark: str
+    accuracy: Annotated[str, Choice(tuple(AccuracyKind))]
+    space: _Space
+    networks: Annotated[int, Integer(1, 1 << 20)]
+    accelerators: Annotated[int, Integer(1, 1 << 30)]
+    pairs: Annotated[int, Field()]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class JointTruth:
+    """Costs and accuracies of all pairs of n networks and m accelerators.
+
+    Parameters
+    ----------
+    benchmark : str
+    accuracy : AccuracyKind
+    space : HardwareSpace
+    networks : CellNetworks
+    numbers : dict of str to int
+        Numbers of the networks by their names, in order.
+    accuracies : float64[n]
+    cycles : int64[n, m]
+    energy : float64[n, m]
+    rules : int16[n, m]
+        Place in ``codes`` of the rules that a pair breaks; 0 for none.
+    codes : tuple of tuple of str
+    areas : float64[m]
+    """
+
+    benchmark: str
+    accuracy: AccuracyKind
+    space: HardwareSpace
+    networks: CellNetworks
+    numbers: dict[str, int]
+    accuracies: NDArray[np.float64]
+    cycles: NDArray[np.int64]
+    energy: NDArray[np.float64]
+    rules: NDArray[np.int16]
+    codes: tuple[tuple[str, ...], ...]
+    areas: NDArray[np.float64]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Networks by their numbers."""
+        return tuple(self.numbers)
+
+    def costs(self, configs: Sequence[AcceleratorConfig], network: Network) -> CostTable:
+        """Look accelerators of the space up on a network of the enumeration, which is named as it is there.
+
+        A :data:`search.evaluator.CostModel` of cycles, energy and area. How far pairs that are not realizable are from
+        the rules is not in the parts, and comes from the model.
+        """
+        number = self.numbers[network.name]
+        points = np.array([self.space.flat_index(config) for config in configs], np.int64)
+        broken = self.rules[number, points]
+        excess = np.zeros(len(points))
+        refused = np.flatnonzero(broken)
+        if len(refused):
+            again = evaluate_many([configs[int(row)] for row in refused], network, columns=_COLUMNS)
+            excess[refused] = again.excess
+        return CostTable(
+            configs=tuple(configs),
+            violations=[self.codes[rule] for rule in broken.tolist()],
+            excess=excess,
+            values={
+                "cycles": self.cycles[number, points],
+                "energy": self.energy[number, points],
+                "area": self.areas[points],
+            },
+        )
+
+    def of_network(self, number: int) -> "NetworkCosts":
+        """Costs of a network on all accelerators."""
+        return NetworkCosts(
+            columns={
+                "cycles": self.cycles[number],
+                "energy": self.energy[number],
+                "area": self.areas,
+            },
+            realizable=self.rules[number] == 0,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class NetworkCosts:
+    """Costs of a network on all accelerators: a :class:`sim.cost.objective.Costs`.
+
+    Parameters
+    ----------
+    columns : dict of str to array
+        ``cycles``, ``energy`` and ``area``.
+    realizable : bool[m]
+    """
+
+    columns: dict[str, NDArray[Any]]
+    realizable: NDArray[np.bool_]
+
+    def __getitem__(self, column: str) -> NDArray[Any]:
+        """Return a column by its name."""
+        return self.columns[column]
+
+
+def is_joint_enumeration(path: Path) -> bool:
+    """Whether a path is a folder with the summary of a joint enumeration."""
+    return (path / SUMMARY_FILE).is_file()
+
+
+def read_truth(folder: Path) -> JointTruth:
+    """Read a folder of ``cosilico joint``: the accuracies of its front, and the costs of all pairs.
+
+    Raises
+    ------
+    DesignFileError
+        If the folder is not a whole joint enumeration, or has not every network of its operations.
+    MissingExtraError
+        If pyarrow is not installed.
+    """
+    require_module("joint enumeration", "pyarrow")
+    what = f"joint enumeration {folder}"
+    summary = checked(_Summary, read_json(folder / SUMMARY_FILE, "joint enumeration"), what)
+    space = _space(summary.space, what)
+    kind = AccuracyKind(summary.accuracy)
+    known = _accuracies(folder / NETWORKS_FILE, kind)
+    shape = (summary.networks, summary.accelerators)
+    if (len(known), len(space)) != shape or math.prod(shape) != summary.pairs:
+        has = f"{len(known):,} networks and {len(space):,} accelerators"
+        raise DesignFileError(
+            f"{what} must have every pair of its networks and accelerators, not {has}"
+        )
+    try:
+        networks = CellNetworks(known)
+    except ValueError as error:
+        raise DesignFileError(f"{what}: {error}") from None
+    cycles, energy, rules, codes = _pairs(folder, shape, what)
+    return JointTruth(
+        benchmark=summary.benchmark,
+        accuracy=kind,
+        space=space,
+        networks=networks,
+        numbers={name: number for number, name in enumerate(known)},
+        accuracies=np.array(list(known.values())),
+        cycles=cycles,
+        energy=energy,
+        rules=rules,
+        codes=codes,
+        areas=np.array([area(config).total for config in space]),
+    )
+
+
+def _space(record: _Space, what: str) -> HardwareSpace:
+    try:
+        return HardwareSpace(
+            name=record.name,
+            clock_mhz=record.clock_mhz,
+            values={name: tuple(values) for name, values in record.values.items()},
+            default=accelerator_of(record.default),
+            area_budget=record.area_budget,
+        )
+    except (TypeError, ValueError) as error:
+        raise DesignFileError(f"{what}: space.{error}") from None
+
+
+def _accuracies(path: Path, kind: AccuracyKind) -> dict[str, float]:
+    """Accuracies by the networks' names, in the order of their numbers."""
+    what = f"file of networks {path}"
+    text = read_bytes(path, "file of networks", _NETWORKS_LIMIT_BYTES).decode(errors="replace")
+    known: dict[str, float] = {}
+    for line, row in enumerate(csv.DictReader(io.StringIO(text)), 2):
+        try:
+            share = float(row[kind])
+            if not 0 <= share <= 1 or int(row["network"]) != len(known):
+                raise ValueError
+            known[row["name"]] = share
+        except (KeyError, TypeError, ValueError):
+            raise DesignFileError(
+                f"{what}: line {line} must be a network with its {kind}"
+            ) from None
+    return known
+
+
+def _pairs(
+    folder: Path, shape: tuple[int, int], what: str
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int16], tuple[tuple[str, ...], ...]]:
+    """Costs of all pairs, and the rules that they break."""
+    from pyarrow import ArrowException, parquet
+
+    cycles, energy = np.zeros(shape, np.int64), np.zeros(shape)
+    rules = np.full(shape, -1, np.int16)
+    places = {"": 0}
+    for name in joint_parts(*shape):
+        path = part_file(folder, name)
+        if not path.is_file():
+            raise DesignFileError(f"{what} must be whole, but has no {path.name}")
+        try:
+            table = parquet.read_table(path, columns=list(_PART_COLUMNS))
+            network, point = (table[column].to_numpy() for column in _PART_COLUMNS[:2])
+            cycles[network, point] = table["predicted_cycles"].to_numpy()
+            energy[network, point] = table["energy"].to_numpy()
+            broken = table["violations"].combine_chunks().dictionary_encode()
+        except (ArrowException, IndexError, KeyError, OSError):
+            raise DesignFileError(f"{what} must have parts of its own, not {path.name}") from None
+        of_part = [places.setdefault(text.as_py(), len(places)) for text in broken.dictionary]
+        rules[network, point] = np.array(of_part, np.int16)[broken.indices.to_numpy()]
+    if (rules < 0).any():
+        raise DesignFileError(
+            f"{what} must have every pair, but {int((rules < 0).sum()):,} are missing"
+        )
+    return cycles, energy, rules, tuple(tuple(text.split()) for text in places)

@@ -1,0 +1,138 @@
+"""Co-searches of networks whose accuracies are known: every strategy, within its budgets, and repeatable."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+import torch
+
+from search.evaluator import BudgetSpent, Evaluator
+from search.in_memory import CoSearched, co_search_in_memory
+from search.known_training import KnownTraining
+from search.networks.cells import CellMember, CellNetworks
+from search.strategies import CO_SEARCHES
+from search.strategies.rhnas_settings import RhnasSettings
+from search.strategies.settings import PairBudgetSettings
+from sim.cost.area import area, area_budget
+from sim.cost.objective import Objective
+from sim.cost.table import CostTable
+from sim.networks.cell_graphs import Operation, all_cells, graphs
+from sim.networks.nas_bench_201 import cell_name
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.network import Network
+from sim.spec.spaces import TINY
+
+SOME = (Operation.SKIP_CONNECT, Operation.CONV_1X1)
+BUDGET = 48
+OBJECTIVE = Objective(metric="latency", area_budget=area_budget(TINY))
+
+
+@pytest.fixture(scope="module")
+def networks() -> CellNetworks:
+    cells = [cell for cell in all_cells() if set(cell) <= set(SOME)]
+    made = graphs(cells)
+    return CellNetworks(
+        {cell_name(same[0]): 0.5 + 0.05 * len(graph.operations) for graph, same in made.items()}
+    )
+
+
+def costs(configs: Sequence[AcceleratorConfig], network: Network) -> CostTable:
+    """Costs that fall with the MACs of the accelerator and rise with those of the network; some cannot be built."""
+    macs = np.array([config.macs for config in configs], np.float64)
+    broken = np.array([config.register_file_kb == 1 for config in configs])
+    return CostTable(
+        configs=tuple(configs),
+        violations=[("MAP_WEIGHTS",) if refused else () for refused in broken.tolist()],
+        excess=broken * 0.5,
+        values={
+            "cycles": (network.macs / macs).astype(np.int64) * ~broken,
+            "energy": network.macs / 10 * ~broken,
+            "area": np.array([area(config).total for config in configs]),
+        },
+    )
+
+
+def settings_of(strategy: str) -> PairBudgetSettings:
+    kind = CO_SEARCHES[strategy].settings
+    assert issubclass(kind, PairBudgetSettings)
+    return kind(strategy=strategy).spending(BUDGET)
+
+
+def run(strategy: str, networks: CellNetworks, seed: int) -> CoSearched:
+    return co_search_in_memory(
+        networks, TINY, OBJECTIVE, settings_of(strategy), costs, seed=seed, steps=2
+    )
+
+
+@pytest.mark.parametrize("strategy", list(CO_SEARCHES))
+def test_a_strategy_keeps_both_budgets_and_repeats(strategy: str, networks: CellNetworks) -> None:
+    made = run(strategy, networks, seed=1)
+    assert 1 < len([row for row in made.history if row.phase != "final"]) <= BUDGET
+    assert 0 < len(made.trainings) <= BUDGET
+    assert set(made.trainings) <= {row.network for row in made.history} | {
+        networks.architecture(dict(zip(networks.decisions, choices, strict=True))).key
+        for choices in np.ndindex(*(2,) * 6)
+    }
+    for row in made.history:
+        if row.accuracy is not None:
+            assert row.accuracy == networks.known_accuracy(CellMember(key=row.network))
+    again = run(strategy, networks, seed=1)
+    assert [(row.network, row.accelerator) for row in again.history] == [
+        (row.network, row.accelerator) for row in made.history
+    ]
+    other = run(strategy, networks, seed=2)
+    assert [row.accelerator for row in other.history] != [row.accelerator for row in made.history]
+    if made.best is not None:
+        assert OBJECTIVE.feasible(made.best)
+        assert made.best.network == made.architecture.key
+
+
+def test_look_ups_count_once_and_end_at_the_limit(networks: CellNetworks) -> None:
+    evaluator = Evaluator(costs)
+    training = KnownTraining(networks, evaluator, steps=3)
+    members = [
+        networks.architecture(dict(zip(networks.decisions, choices, strict=True)))
+        for choices in ((0,) * 6, (1,) * 6, (1, 0, 0, 0, 0, 0))
+    ]
+    evaluator.limit = 2
+    for member in (*members[:2], *members[:2]):
+        assert training.accuracy(member) == networks.known_accuracy(member)
+    assert len(training.spent) == 2
+    with pytest.raises(BudgetSpent):
+        training.accuracy(members[2])
+    training.epoch(lambda: pytest.fail("no network may be drawn"))
+    assert len(list(training.batches())) == 3
+    assert training.trained_images == 0
+
+
+def test_gates_learn_from_the_sampled_network(networks: CellNetworks) -> None:
+    training = KnownTraining(networks, Evaluator(costs), steps=1)
+    logits = {name: torch.zeros(2, requires_grad=True) for name in networks.decisions}
+
+    def loss(index: int) -> float:
+        gates = {}
+        for name, logit in logits.items():
+            soft = logit.softmax(0)
+            gates[name] = torch.eye(2)[index] + soft - soft.detach()
+            logit.grad = None
+        value = training.loss(training.validation_batch(8), gates)
+        value.backward()  # type: ignore[no-untyped-call]  # torch does not annotate it
+        return float(value.detach())
+
+    assert loss(0) == 0.0  # the first has nothing to be compared with
+    assert loss(1) < 0.0  # the larger network is more accurate
+    for logit in logits.values():
+        assert logit.grad is not None
+        assert logit.grad[1] < 0.0 < logit.grad[0]  # a step makes it more probable
+
+
+def test_a_budget_of_rhnas_lasts_for_all_stages() -> None:
+    settings = RhnasSettings().spending(1000)
+    assert settings.designs_per_update == 15
+    limits = [
+        settings.limit(stage) for stage in ("pretraining", "co-search", "refinement", "polish")
+    ]
+    assert limits == [200, 700, 1000, 1000]
+    assert settings.limit("training") is None
+    assert RhnasSettings().limit("pretraining") is None
+    assert RhnasSettings().spending(100_000).designs_per_update == 128
