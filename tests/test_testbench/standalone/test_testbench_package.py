@@ -217,7 +217,7 @@ def test_fusesoc_lints_and_simulates(tmp_path: Path, target: str) -> None:
     folder = packaged(tmp_path / "ip", SMALLEST, one_layer(), traces=False)
     name = f"cosilico:accelerators:accelerator_{SMALLEST.fingerprint:08x}"
     environment = verilator.environment() | {
-        "MAKEFLAGS": " ".join([verilator.environment()["MAKEFLAGS"], *UNOPTIMIZED]),
+        "MAKEFLAGS": " ".join(UNOPTIMIZED),  # nothing else: a user's has no settings for a wheel
         "XDG_CONFIG_HOME": str(tmp_path),
         "XDG_CACHE_HOME": str(tmp_path),
         "XDG_DATA_HOME": str(tmp_path),
