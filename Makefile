@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install format lint test check docs demo soc bitstream validate lowest calibrate supported pages bench evidence coverage mutants clean
+.PHONY: help install format lint test pytest check docs demo soc bitstream validate lowest calibrate supported pages bench evidence coverage mutants clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  %-10s %s\n", $$1, $$2}' Makefile
@@ -47,8 +47,11 @@ lint: $(STAMP) ## style, format, types and import rules
 	$(BIN)/lint-imports
 	$(BIN)/python tests/support/house_english.py
 
-test: lint ## lint, then all tests but the long ones, RTL included, on all cores
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
+test: $(STAMP) ## lint, and all tests but the long ones, RTL included, on all cores
+	+$(MAKE) --no-print-directory --jobs 2 lint pytest  # types are checked on one core while tests begin on the others
+
+pytest: $(STAMP)
+	env -u MAKEFLAGS -u MFLAGS $(BIN)/python -m pytest --numprocesses $(JOBS) --dist worksteal $(ARGS)
 
 check: test ## what a commit must pass
 
