@@ -143,8 +143,12 @@ def test_many_batches_do_not_spend_the_budget_in_the_first_rounds(tmp_path: Path
     assert len(result.history) - spent["final"] <= 60
 
 
+@pytest.mark.long
 def test_costs_teach_the_network(tmp_path: Path) -> None:
-    """A network for which cycles weigh much has fewer of them on the same accelerator."""
+    """A network for which cycles weigh much has fewer of them on the same accelerator.
+
+    Long: costs teach the accelerator's fields by the same estimator.
+    """
     cycles = []
     for weight in (0.0, 100.0):
         settings = small_settings(

@@ -22,7 +22,7 @@ from sim.spec.header import seal
 from sim.spec.stops import Port, StopCause
 
 OFFSET = {register.name: register.offset for register in REGISTERS}
-CONFIG = small_accelerator(1, 2, simd_units=8, compute_lanes=2)
+CONFIG = small_accelerator(1, 2, compute_lanes=2)
 TABLED = replace(CONFIG, activation_table=1)
 PROGRAM, BASE, INPUT, OUTPUT = 0x400, 0x4000, 0x200, 0x1800
 

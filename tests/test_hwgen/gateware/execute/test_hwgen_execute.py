@@ -295,7 +295,7 @@ def test_each_operation(op: ExecuteOp, shape: tuple[int, int], lanes: int, simd:
 
 @pytest.mark.parametrize(
     ("shape", "lanes", "simd"),
-    sampled(SHAPES, lambda shape: shape[1:] in ((1, 4), (3, 8), (4, 16)), fields=True),
+    sampled(SHAPES, lambda shape: shape[1:] in ((1, 4), (3, 8)), fields=True),
 )
 def test_operations_follow_each_other(shape: tuple[int, int], lanes: int, simd: int) -> None:
     """Every order of operations, also with idle cycles between the commands."""
@@ -383,8 +383,14 @@ def test_maxima_and_sums_follow_each_other_in_both_modes() -> None:
     )
 
 
-@pytest.mark.parametrize("pixels", [1, 4])
-@pytest.mark.parametrize("first", [0, 1, 13, 15])
+@pytest.mark.parametrize(
+    ("first", "pixels"),
+    sampled(
+        itertools.product((0, 1, 13, 15), (1, 4)),
+        lambda case: case in ((0, 4), (13, 1), (15, 1)),
+        fields=True,
+    ),
+)
 def test_saved_rows_count_from_the_descriptors_first_one(pixels: int, first: int) -> None:
     """With as many sets as there are rows from there on, and one less; one descriptor after another."""
     config = make_config(1, 1, 4, 8)

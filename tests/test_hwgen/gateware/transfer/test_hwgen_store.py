@@ -256,7 +256,11 @@ def test_error_response_stops_with_its_burst_s_address(index: int, stalls: float
 
 @pytest.mark.parametrize(
     ("order", "step"),
-    sampled(itertools.product(WriteOrder, (9, 27)), lambda case: case[1] == 27, fields=True),
+    sampled(
+        itertools.product(WriteOrder, (9, 27)),
+        lambda case: case[0] in (min(WriteOrder), max(WriteOrder)) and case[1] == 27,
+        fields=True,
+    ),
 )
 def test_stop_at_any_time_ends_quietly(order: WriteOrder, step: int) -> None:
     tiles = [TILE, TILE | {"address": 0x4000}]
