@@ -54,9 +54,9 @@ NARROW_BUS = small_accelerator(2, 1, compute_lanes=2, io_bandwidth_gbps=0.4)
 """A column of two PEs with two lanes each, and a bus of 2 bytes: half a register-file row of four."""
 
 STORED = small_accelerator(
-    1, 2, simd_units=8, compute_lanes=2, local_memory_kb=32, register_file_kb=2, weight_store_kb=4
+    2, 2, simd_units=8, compute_lanes=2, local_memory_kb=32, register_file_kb=2, weight_store_kb=4
 )
-"""A row of two PEs whose store holds a part of a network's weights."""
+"""A square of PEs with a weight store."""
 
 TABLED = small_accelerator(
     2, 2, simd_units=8, compute_lanes=2, local_memory_kb=16, register_file_kb=2, activation_table=1
