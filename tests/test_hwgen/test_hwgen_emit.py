@@ -79,7 +79,12 @@ CORNERS = {
     "edge default": EDGE_SPACE.default,
     "edge default on two PEs": replace(EDGE_SPACE.default, pes_x=1, pes_y=2),
     "edge without a store, with tables": replace(
-        EDGE_SPACE.default, pes_x=2, pes_y=1, weight_store_kb=0, activation_table=1
+        EDGE_SPACE.default,
+        pes_x=2,
+        pes_y=1,
+        compute_lanes=1,
+        weight_store_kb=0,
+        activation_table=1,
     ),
 }
 """Further configurations whose text is checked."""

@@ -11,7 +11,7 @@ import pytest
 
 from accelerators import small_accelerator
 from axi_memory import MemoryPort, read_side, write_side
-from gateware_simulation import simulate
+from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.accelerator import Accelerator
 from hwgen.gateware.host.csr import REGISTERS
 from sampled import sampled
@@ -49,7 +49,7 @@ def run(
     fingerprint: int | None = None,
     config: AcceleratorConfig = CONFIG,
 ) -> Result:
-    top = Accelerator(config)
+    top = kept_unit(Accelerator, config)
     own = config.fingerprint if fingerprint is None else fingerprint
     image = seal(own, b"".join(descriptors))
     memory = bytearray(random.Random(9).randbytes(1 << 15))

@@ -9,7 +9,7 @@ import pytest
 
 from accelerators import small_accelerator
 from axi_memory import MemoryPort, read_side, write_side
-from gateware_simulation import simulate
+from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.accelerator import Accelerator
 from hwgen.gateware.host.csr import REGISTERS
 from sampled import sampled
@@ -45,7 +45,7 @@ class Machine:
             image = seal(CONFIG.fingerprint, b"".join(program))
             places.append(PROGRAMS + 0x800 * number)
             memory[places[-1] : places[-1] + len(image)] = image
-        top = Accelerator(CONFIG)
+        top = kept_unit(Accelerator, CONFIG)
         csr = channels(top, "s_axil_")
         data, program_port = MemoryPort(memory, CONFIG.bus_bytes), MemoryPort(memory, 8)
 

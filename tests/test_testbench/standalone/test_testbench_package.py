@@ -116,7 +116,9 @@ def test_inputs_matter_and_must_be_whole(streamed: Path, tmp_path: Path) -> None
 
 @pytest.mark.rtl
 @pytest.mark.slow
+@pytest.mark.long
 def test_several_inputs_and_outputs_are_given_and_judged_each(tmp_path: Path) -> None:
+    """Long: the same driver gives a network of several inputs to a system, and all its outputs are compared."""
     folder = packaged(tmp_path / "ip", SMALLEST, several_ends(), batch=2)
     status, line = made(folder, "driver")
     assert (status, line[:6]) == (0, "PASS: ")
