@@ -76,7 +76,7 @@ def test_vectors_come_a_cycle_after_their_last_beat(
     generator = random.Random(str((config.simd_units, config.bus_bytes, share)))
     bus = config.bus_bytes
     tiles = [draw(generator, config) for _ in range(40)]
-    unit = Gather(config)
+    unit = kept_unit(Gather, config)
     seen: list[tuple[int, int]] = []
     expected: list[tuple[int, int]] = []
     cycle = 0
