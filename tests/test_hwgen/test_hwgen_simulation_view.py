@@ -4,14 +4,16 @@ import re
 
 import pytest
 
-from accelerators import small_accelerator
+from accelerators import NARROW_BUS
 from hwgen.emit import emit, emit_grid
+from hwgen.kept_emissions import emit_once
 from hwgen.module_names import ModuleNames
 from hwgen.simulation_view import GRID_MODULE, grid_view
+from sim.spec.files import cache_root
 from sim.spec.views import View
 from view_proof import prove_views, questions
 
-CONFIG = small_accelerator(1, 2, simd_units=8, compute_lanes=2, io_bandwidth_gbps=0.4)
+CONFIG = NARROW_BUS
 
 
 def ports(module: str, text: str) -> set[tuple[str, str, int]]:
@@ -26,11 +28,11 @@ def ports(module: str, text: str) -> set[tuple[str, str, int]]:
 def test_has_the_ports_of_the_synthesis_view() -> None:
     simulation = ports(GRID_MODULE, grid_view(CONFIG))
     assert simulation == ports(GRID_MODULE, emit_grid(CONFIG))
-    assert ("output", "tile_read_data", 64) in simulation
+    assert ("output", "tile_read_data", 32) in simulation
 
 
 def test_stands_in_for_the_grid_and_all_below_it() -> None:
-    text = emit(CONFIG, View.SIMULATION)
+    text = emit_once(CONFIG, cache_root(), View.SIMULATION)
     modules = re.findall(r"^module (\w+)", text, re.MULTILINE)
     assert len(modules) == len(set(modules))
     names = ModuleNames.of(CONFIG)

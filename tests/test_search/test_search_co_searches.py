@@ -31,7 +31,11 @@ def test_there_is_an_example_on_digits(strategy: str) -> None:
     assert {example.task.name for example in mine} == {"digits"}
 
 
-@pytest.mark.parametrize("strategy", CO_SEARCHES)
+@pytest.mark.parametrize(
+    "strategy",
+    # of the others the tests of NAHAS kill searches after every step
+    sampled(CO_SEARCHES, lambda name: name not in ("nahas-joint", "nahas-oneshot")),
+)
 def test_a_killed_co_search_goes_on_to_the_same_design(
     strategy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

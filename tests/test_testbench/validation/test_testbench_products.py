@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from accelerators import TABLED as WIDE
 from accelerators import small_accelerator
 from mobile_models import MOBILE_MODELS, mobile_model
 from sampled import sampled
@@ -21,9 +22,6 @@ from testbench.cases.tabled import tabled
 from testbench.validation.random_pairs import DRAWS, run_case
 from testbench.validation.simulate import simulate
 
-WIDE = small_accelerator(
-    2, 2, simd_units=8, compute_lanes=2, local_memory_kb=16, register_file_kb=2, activation_table=1
-)
 NARROW = small_accelerator(
     1, 2, simd_units=8, compute_lanes=4, local_memory_kb=8, io_bandwidth_gbps=0.4,
     weight_store_kb=4, activation_table=1,
