@@ -17,6 +17,9 @@ _MOST_NODES = 10_000
 _MOST_NUMBERS = 64
 """Most values in one argument of an operator."""
 
+_MOST_RESULTS = 64
+"""Most tensors that a module returns."""
+
 _MOST_VALUES = 4 * MOST_VALUES
 """Most values of a tensor in a graph, which may be a constant."""
 
@@ -193,12 +196,12 @@ class GraphReader:
         self,
         stored: Mapping[str, Mapping[str, Any]],
         in_spec: Callable[[int], str],
-        out_spec: str,
+        out_spec: Callable[[int], str],
     ) -> bytes:
         """JSON with nothing but what was checked.
 
         ``stored`` has the entry of each tensor in the archive; in_spec and out_spec are PyTorch's
-        text for so many arguments and for one result.
+        text for so many arguments and for so many results.
         """
         module = self._field(self.document, "graph_module", dict)
         graph = self._field(module, "graph", dict)
@@ -243,7 +246,7 @@ class GraphReader:
                             "inputs": [],
                             "outputs": [],
                             "in_spec": in_spec(sum("user_input" in spec for spec in specs)),
-                            "out_spec": out_spec,
+                            "out_spec": out_spec(len(results)),
                             "forward_arg_names": None,
                         },
                     }
@@ -368,8 +371,9 @@ class GraphReader:
                 self.refuse(f"{rule}, not {kind!r:.40}")
             arg = self._field(item["user_output"], "arg", dict)
             specs.append({"user_output": {"arg": self._tensor_name(arg, "a result")}})
-        if len(specs) != 1:
-            raise UnsupportedModuleError("module must return one tensor")
+        if not 1 <= len(specs) <= _MOST_RESULTS:
+            rule = f"module must return 1 … {_MOST_RESULTS} tensors"
+            raise UnsupportedModuleError(f"{rule}, not {len(specs)}")
         return specs
 
     def _node(self, node: Any, index: int) -> dict[str, Any]:

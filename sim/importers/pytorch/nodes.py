@@ -6,7 +6,7 @@ from typing import Any, Never
 
 from torch import Tensor, fx
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind
+from torch.export.graph_signature import InputKind, OutputKind
 
 from sim.spec.errors import CosilicoError
 from sim.spec.network import Padding
@@ -19,6 +19,7 @@ __all__ = [
     "bounds_of",
     "break_rule",
     "image_shape",
+    "kept_tensors",
     "pair",
     "refuse",
     "sizes_of",
@@ -87,6 +88,15 @@ def stored_tensors(program: ExportedProgram) -> dict[str, tuple[str, Tensor]]:
         if isinstance(value, Tensor):
             stored[spec.arg.name] = (spec.target, value)
     return stored
+
+
+def kept_tensors(program: ExportedProgram) -> list[str]:
+    """Names in the module of what a program changes, or returns beside the module's results."""
+    return [
+        str(spec.target or spec.arg.name)
+        for spec in program.graph_signature.output_specs
+        if spec.kind is not OutputKind.USER_OUTPUT
+    ]
 
 
 def arguments_of(node: fx.Node) -> dict[str, Any]:

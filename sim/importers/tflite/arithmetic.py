@@ -16,7 +16,7 @@ from sim.importers.tflite.products import multiplied
 from sim.scales import quantize_multipliers
 from sim.spec.network import ADD_LEFT_SHIFT, LayerKind, TensorSpec
 
-__all__ = ["negates"]
+__all__ = ["channel_values", "narrow_taps", "negates"]
 
 _EVERY = np.arange(-128, 128, dtype=np.int64)
 
@@ -32,7 +32,10 @@ _OPERANDS = "two activations of one shape, or a constant for each channel"
     conditions=_OPERANDS,
 )
 def _add(lowering: Lowering, operator: TfliteOperator) -> None:
-    _check_operands(lowering, operator)
+    a, b = _check_operands(lowering, operator)
+    if a.data is None and b.data is None:
+        _summed(lowering, operator, list(lowering.followed_pair(operator, (a.index, b.index))))
+        return
     _summed(lowering, operator, [_operand(lowering, operator, i) for i in range(2)])
 
 
@@ -70,7 +73,7 @@ def _mul(lowering: Lowering, operator: TfliteOperator) -> None:
     value, constant = (a, b) if position == 0 else (b, a)
     source = lowering.source(operator, position)
     out = lowering.output(operator)
-    factors = _channels(lowering, operator, constant, source) - constant.zero_point
+    factors = channel_values(lowering, operator, constant, source) - constant.zero_point
     try:
         if lowering.model.unsigned:
             # LiteRT multiplies and divides these scales in single precision
@@ -86,7 +89,7 @@ def _mul(lowering: Lowering, operator: TfliteOperator) -> None:
     bias = np.zeros(source.channels, np.int32)
     if np.abs(factors + 0.5).max() > 128:
         multiplier, shift = (int(values[0]) for values in multipliers)
-        taps = _narrow_taps(factors, value.zero_point, multiplier, shift)
+        taps = narrow_taps(factors, value.zero_point, multiplier, shift)
         if taps is None:
             _in_parts(lowering, operator, source, factors, multipliers, clamp)
             return
@@ -120,7 +123,7 @@ def _check_operands(
     return a, b
 
 
-def _channels(
+def channel_values(
     lowering: Lowering, operator: TfliteOperator, constant: TfliteTensor, source: TensorSpec
 ) -> NDArray[np.int64]:
     """A constant's value for each channel of an activation; refused where pixels have their own."""
@@ -158,7 +161,7 @@ def _operand(
         bias = np.zeros(source.channels, np.int64)
     else:
         source = lowering.source(operator, 1 - position)
-        bias = sign * (_channels(lowering, operator, tensor, source) - tensor.zero_point)
+        bias = sign * (channel_values(lowering, operator, tensor, source) - tensor.zero_point)
         weights = np.zeros(source.channels, np.int64)
     multiplier, shift = (np.full(source.channels, value, np.int32) for value in UNIT_FACTOR)
     return lowering.emit_inner(
@@ -233,7 +236,7 @@ def negates(
     return np.array_equal(results[0], results[1])
 
 
-def _narrow_taps(
+def narrow_taps(
     factors: NDArray[np.int64], zero_point: int, multiplier: int, shift: int
 ) -> NDArray[np.int64] | None:
     """Weight, bias, multiplier and shift for each channel, int64[K, 4]; None where a channel has none."""

@@ -143,11 +143,11 @@ def test_other_uses_of_batches_are_refused(changes: dict[str, Any], line: str) -
     assert re.fullmatch(line, batched(**changes))
 
 
-def bounded(bound: Any, activation: bool = False, **kind: Any) -> str:
+def bounded(bound: Any, **kind: Any) -> str:
     writer = ModelWriter()
     given: dict[str, Any] = {"scales": [0.05], "zero_points": [-7]}
     image, result = (writer.tensor((1, 2, 2, 3), name=name, **given) for name in ("x", "y"))
-    other = image if activation else writer.constant(bound, "int8", name="c", **(given | kind))
+    other = writer.constant(bound, "int8", name="c", **(given | kind))
     writer.operator("MAXIMUM", [image, other], [result])
     with pytest.raises(UnsupportedModelError) as raised:
         imported(writer.finish([image], [result]))
@@ -156,7 +156,6 @@ def bounded(bound: Any, activation: bool = False, **kind: Any) -> str:
 
 def test_bounds_are_one_number_of_the_same_scale() -> None:
     where = "operator 0 MAXIMUM (tensor 'y'): "
-    assert bounded(0, activation=True) == f"{where}must be of an activation and a constant"
     assert bounded([1, 2, 1]) == (
         f"{where}constant 'c' must be one number for all channels, not [1, 2]"
     )
