@@ -111,7 +111,9 @@ def make_table(given: argparse.Namespace) -> None:
     given.work.mkdir(parents=True, exist_ok=True)
     identity = identity_of(experiment)
     with progress_bar() as report:
-        trained = train_supernet(experiment, task, family, given.work, identity, report, renew=given.force)
+        trained = train_supernet(
+            experiment, task, family, given.work, identity, report, renew=given.force
+        )
         journal = Journal(given.work / "tests.jsonl", identity, renew=given.force)
         run_all(
             tests_of(members, repeated_of(family, members, given.repeated), given.seeds),
@@ -138,13 +140,17 @@ def with_data(experiment: Experiment, data: str | None) -> Experiment:
         If its task has no folder, or it cannot make a table.
     """
     if not isinstance(experiment.search, JointBaselineSettings):
-        raise CosilicoError("search.strategy must be 'random' or 'evolution', which trains a supernet")
+        raise CosilicoError(
+            "search.strategy must be 'random' or 'evolution', which trains a supernet"
+        )
     if experiment.network.entry is not None:
         raise CosilicoError("network.entry must not be given: a table names no code")
     if data is None:
         return experiment
     if "path" not in {entry.name for entry in fields(experiment.task)}:
-        raise CosilicoError(f"task of the experiment must have a path, not {experiment.task.name!r}")
+        raise CosilicoError(
+            f"task of the experiment must have a path, not {experiment.task.name!r}"
+        )
     place: Any = {"path": str(Path(data).resolve())}
     return replace(experiment, task=replace(experiment.task, **place))
 
@@ -302,7 +308,9 @@ def table_of(
             "images": {"train": len(task.train), "test": len(task.test)},
             "supernet": dict(supernet),
             "cpu_s": {
-                "alone": spread([row["cpu_s"] for key, row in records.items() if not key.endswith(":shared")]),
+                "alone": spread(
+                    [row["cpu_s"] for key, row in records.items() if not key.endswith(":shared")]
+                ),
                 "all": round(sum(row["cpu_s"] for row in records.values()) + supernet["cpu_s"], 1),
             },
         },

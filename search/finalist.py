@@ -113,6 +113,7 @@ def float_accuracy(child: Child, split: Split) -> float:
 
 def int8_accuracy(network: Network, task: Task) -> float:
     """Accuracy of a quantized network on the test images, by the integer reference."""
+
     def logits(images: Tensor) -> Tensor:
         outputs = golden.run(network, task.quantize(images))[network.output.name]
         return torch.from_numpy(outputs.reshape(len(images), -1))

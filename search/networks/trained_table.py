@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+from pydantic import Field
+
 from search.networks.family import NetworkFamily
 from search.networks.family_record import FamilyRecord, family_of
 from search.networks.trained import TrainedNetworks
@@ -26,12 +28,12 @@ class _Child(Record):
     full_precision: _Share
     post_training: _Share
     shared_weights: _Share
-    other_seeds: list[_Share] = []
+    other_seeds: list[_Share] = Field(default_factory=list)
 
 
 class _Table(Record):
     family: FamilyRecord | None = None
-    training: dict[str, Any] = {}
+    training: dict[str, Any] = Field(default_factory=dict)
     children: dict[str, _Child]
 
 
