@@ -132,7 +132,7 @@ def make_table(given: argparse.Namespace) -> None:
 
 
 def with_data(experiment: Experiment, data: str | None) -> Experiment:
-    """Experiment whose data are in another folder, if one is given.
+    """Experiment with its data in another folder, where that is given.
 
     Raises
     ------

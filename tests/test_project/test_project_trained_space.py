@@ -150,7 +150,7 @@ def test_statistics_are_those_of_the_images(tmp_path: Path) -> None:
     assert child.norm("stem").momentum == 0.1
     for name, value in child.convs.named_parameters():
         assert torch.equal(value, before[name])
-    # A supernet of one's own weights is the child itself
+    # A child with the supernet's weights computes what the supernet does
     torch.manual_seed(0)
     supernet = family.supernet()
     tested = accuracy_with_shared_weights(supernet, family, task, member)
