@@ -114,7 +114,9 @@ def measure(settings: Settings) -> dict[str, Any]:
     strategies = {}
     for name, listed in tried.items():
         regrets = [mean_regret(searches[f"{name}:{place}"]) for place in range(len(listed))]
-        best = int(np.argmin(regrets))  # of equal figures the first, that of the defaults before all
+        best = int(
+            np.argmin(regrets)
+        )  # of equal figures the first, that of the defaults before all
         strategies[name] = {
             "chosen": listed[best][0],
             "mean_regret": regrets[best],

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,7 @@ def test_the_truth_is_of_every_network_of_the_table(folder: Path, truth: JointTr
     with (folder / "networks.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == [
-        *("network", "name", "shared_weights", "post_training", "full_precision"),
+        *("network", "name", "shared_weights", "full_precision", "post_training"),
     ]  # fmt: skip
     assert [float(row["shared_weights"]) for row in rows] == [
         table[name]["shared_weights"] for name in truth.names
@@ -73,9 +74,7 @@ def test_the_truth_is_of_every_network_of_the_table(folder: Path, truth: JointTr
     summary = json.loads((folder / "joint.json").read_text())
     assert "cells" not in summary
     summary["family"]["network"]["stages"][0]["widths"] = [8, 32]
-    (folder.parent / "other").mkdir()
-    for path in folder.glob("*.*"):
-        (folder.parent / "other" / path.name).write_bytes(path.read_bytes())
+    shutil.copytree(folder, folder.parent / "other")
     (folder.parent / "other" / "joint.json").write_text(json.dumps(summary))
     with pytest.raises(DesignFileError, match=r": networks must have one for 'w32-16_"):
         read_truth(folder.parent / "other")
@@ -110,7 +109,8 @@ def test_every_strategy_searches_trained_networks(
 ) -> None:
     words = ["--seeds", "1", "--budget", "24", "--jobs", "1"]
     assert main(["compare", str(folder), "--out", str(tmp_path / "out"), *words]) == 0
-    assert all(name in capsys.readouterr().out for name in ["random", "evolution"])
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ("random", "evolution"))
     document = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert set(document["strategies"]) == set(CO_SEARCHES)
     assert document["joint"]["tuned"] is None

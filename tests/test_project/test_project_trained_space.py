@@ -27,7 +27,7 @@ name = "few"
 [task]
 name = "digits"
 test_images = 400
-validation_images = 900
+validation_images = 800
 
 [network]
 kernels = [3]
@@ -48,10 +48,10 @@ strategy = "random"
 warmup_epochs = 3
 
 [train]
-epochs = 2
+epochs = 8
 batch = 32
 """
-"""Four networks, and 497 images to train with."""
+"""Four networks, and 597 images to train with."""
 
 
 def test_the_space_has_networks_enough_that_all_differ() -> None:
@@ -123,7 +123,7 @@ def test_a_table_is_the_same_when_its_making_was_ended(
     assert -1 <= count["kendall"] <= 1
     assert "| networks, each trained alone | 4 |" in block(ended)
     # Another experiment's work is not mixed with it
-    monkeypatch.setitem(globals(), "SMALL", SMALL.replace("epochs = 2", "epochs = 3"))
+    monkeypatch.setitem(globals(), "SMALL", SMALL.replace("epochs = 8", "epochs = 9"))
     capsys.readouterr()
     with pytest.raises(SystemExit) as refused:
         made(tmp_path / "ended")
