@@ -1,0 +1,130 @@
+"""Settings of co-searches that were tuned on one joint space, for comparisons on another."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import ConfigDict
+
+from cosilico.cache import document_digest
+from search.strategies.settings import PairBudgetSettings
+from sim.spec.documents import Record
+from sim.spec.errors import CosilicoError, DesignFileError
+from sim.spec.network_json import read_document
+from sim.spec.rules import Digest, Integer
+
+__all__ = ["SCHEMA", "TunedStrategies", "names_digest", "read_tuned"]
+
+SCHEMA = 1
+
+_KEPT = ("strategy", "budget")
+"""Fields that a comparison decides."""
+
+
+class _Strategy(Record):
+    model_config = ConfigDict(extra="ignore")  # what the choice was made of
+
+    chosen: dict[str, Any]
+
+
+class _Tuned(Record):
+    model_config = ConfigDict(extra="ignore")
+
+    benchmark: str = ""
+    networks: Annotated[str, Digest()] | None = None
+    budget: Annotated[int, Integer(1, 100_000_000)] | None = None
+    strategies: dict[str, _Strategy]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TunedStrategies:
+    """Settings that were chosen for each strategy.
+
+    Parameters
+    ----------
+    benchmark : str
+        On whose networks they were tuned.
+    networks : str
+        Digest of these networks' names: :func:`names_digest`.
+    budget : int
+        Evaluations of a search with which they were tuned.
+    strategies : mapping of str to mapping
+        Values by field, by the strategy's name; those that are left out have their defaults.
+    """
+
+    benchmark: str
+    networks: str
+    budget: int
+    strategies: Mapping[str, Mapping[str, Any]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Fields as a JSON object."""
+        return {
+            "benchmark": self.benchmark,
+            "networks": self.networks,
+            "budget": self.budget,
+            "strategies": {name: dict(chosen) for name, chosen in self.strategies.items()},
+        }
+
+    def applied(self, settings: PairBudgetSettings) -> PairBudgetSettings:
+        """Settings of a strategy with what was chosen for it.
+
+        Raises
+        ------
+        CosilicoError
+            If nothing was chosen for the strategy, or a field that it does not have.
+        ValueError
+            If a value breaks the field's rule.
+        """
+        name = settings.strategy
+        if name not in self.strategies:
+            known = ", ".join(self.strategies)
+            raise CosilicoError(f"tuned strategies must have {name!r}, but are {known}")
+        own = {entry.name for entry in fields(settings)} - set(_KEPT)
+        for field in self.strategies[name]:
+            if field not in own:
+                raise CosilicoError(
+                    f"tuned strategy {name} must have fields of its own, not {field!r}"
+                )
+        return replace(settings, **self.strategies[name])
+
+    def require_other(self, names: tuple[str, ...]) -> None:
+        """Raise unless networks are others than those on which the settings were tuned.
+
+        Raises
+        ------
+        CosilicoError
+            Else searches would be judged where they were tuned.
+        """
+        if names_digest(names) == self.networks:
+            raise CosilicoError(
+                f"tuned strategies must be of another benchmark than the judge's, not of {self.benchmark!r}"
+            )
+
+
+def names_digest(names: tuple[str, ...]) -> str:
+    """Digest of the names of a joint space's networks."""
+    return document_digest(list(names))
+
+
+def read_tuned(path: Path) -> TunedStrategies:
+    """Read the settings that ``benchmarks/tune_strategies.py`` chose.
+
+    Raises
+    ------
+    DesignFileError
+        If the file is absent or no such file, or nothing was tuned yet.
+    """
+    what = "tuned strategies"
+    document = read_document(path, what, SCHEMA, _Tuned)
+    if not document.strategies or document.networks is None or document.budget is None:
+        raise DesignFileError(
+            f"{what} {path} must have a strategy that was tuned, but have none yet"
+        )
+    return TunedStrategies(
+        benchmark=document.benchmark,
+        networks=document.networks,
+        budget=document.budget,
+        strategies={name: entry.chosen for name, entry in document.strategies.items()},
+    )
