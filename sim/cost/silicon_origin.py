@@ -46,7 +46,7 @@ class SiliconOrigin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiliconTarget:
-    """What accelerators are mapped to.
+    """Target of a mapping: standard cells at a clock, or an FPGA family.
 
     Parameters
     ----------
