@@ -20,7 +20,7 @@ from hwgen.gateware.grid import control, ring
 from hwgen.simulation_view import GRID_MODULE, grid_view
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["WINDOW_VECTORS", "SmallGrid", "prove_views", "questions"]
+__all__ = ["PARTS", "WINDOW_VECTORS", "SmallGrid", "prove_views", "questions"]
 
 WINDOW_VECTORS = 8
 """Vectors of the proved grid's ring; 64 would multiply the states, not the cases."""

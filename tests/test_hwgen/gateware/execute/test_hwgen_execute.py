@@ -68,7 +68,7 @@ def used_banks(config: AcceleratorConfig, d: Descriptor) -> int:
     return stored | ((1 << groups) - 1) << d["bank"]
 
 
-class Watched(Elaboratable):
+class Watched(Elaboratable):  # type: ignore[misc]  # amaranth has no types
     """An EXECUTE unit, and its control fields as one signal.
 
     As a signal the simulator compiles it, which reading hundreds of its parts is not.
