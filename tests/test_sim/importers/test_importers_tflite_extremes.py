@@ -63,13 +63,13 @@ def compared(shapes: tuple[tuple[int, ...], ...], scales: tuple[float, ...]) -> 
 
 
 def test_compared_activations_have_one_shape_and_scale() -> None:
-    one, where = (1, 2, 2, 3), "operator 0 MINIMUM (tensor 'y'): "
-    assert compared((one, (1, 1, 1, 3), one), (0.05, 0.05, 0.05)) == (
-        f"{where}activations must have the output's shape {one}, not {one} and (1, 1, 1, 3)"
+    shape, where = (1, 2, 2, 3), "operator 0 MINIMUM (tensor 'y'): "
+    assert compared((shape, (1, 1, 1, 3), shape), (0.05, 0.05, 0.05)) == (
+        f"{where}activations must have the output's shape {shape}, not {shape} and (1, 1, 1, 3)"
     )
     rule = f"{where}inputs and output must be quantized alike"
-    assert compared((one, one, one), (0.05, 0.06, 0.05)) == rule
-    assert compared((one, one, one), (0.05, 0.05, 0.06)) == rule
+    assert compared((shape, shape, shape), (0.05, 0.06, 0.05)) == rule
+    assert compared((shape, shape, shape), (0.05, 0.05, 0.06)) == rule
 
 
 def test_two_constants_are_not_compared() -> None:
