@@ -99,7 +99,7 @@ class _Gated(CalibratedModel):
                 stride = stage.stride if position == 0 else 1
                 x = self._conv(x, 0, stage.kernel, stride, fused=_RELU)
                 if stage.squeezes:
-                    squeezed = max(1, source.channels // 4)
+                    squeezed = max(4, source.channels // 4)
                     reduced = self._conv(self._mean(x), squeezed, fused=_RELU)
                     x = self._binary("MUL", x, self._sigmoid(self._conv(reduced, x.channels)))
                 x = self._projected(x, source, self._width(stage.channels))

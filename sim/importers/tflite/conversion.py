@@ -147,6 +147,7 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
     seen = kept.union(*(_data(operator) for operator in inner))
     for index, (_, tensor) in zip(model.inputs, starts, strict=True):
         if not inner or tensor not in seen:
+            _check_types(model, inner)
             what = "its input" if len(starts) == 1 else f"its input {model.tensors[index].name!r}"
             raise UnsupportedModelError(f"model must compute something of {what}")
     parts = (inner, [tensor for _, tensor in starts], [tensor for _, tensor in ends], variables)
@@ -317,6 +318,15 @@ def _check_known(model: TfliteModel, live: list[TfliteOperator]) -> None:
 
 def _only_shapes(model: TfliteModel, operator: TfliteOperator) -> bool:
     return all(model.tensors[index].dtype in ("int32", "int64") for index in operator.outputs)
+
+
+def _check_types(model: TfliteModel, operators: list[TfliteOperator]) -> None:
+    """Refuse what reads numbers of a type that no activation has: a model of them is not of int8 at all."""
+    for operator in operators:
+        for tensor in (model.tensors[index] for index in _data(operator)):
+            if tensor.data is None and tensor.dtype.startswith(("float", "int16")):
+                name = tensor.name
+                model.refuse(operator, f"activation {name!r} must be int8, not {tensor.dtype}")
 
 
 def _check_order(model: TfliteModel, carried: set[int]) -> None:

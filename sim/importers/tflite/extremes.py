@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sim.importers.quantization import ratio_multiplier
+from sim.importers.host import UNIT_FACTOR
 from sim.importers.tflite.elementwise import rescale
 from sim.importers.tflite.laid import made_alone
 from sim.importers.tflite.lowering import Lowering, lowers
@@ -107,7 +107,7 @@ def _smallest(lowering: Lowering, operator: TfliteOperator) -> None:
         stride=(2, 1),
     )
     channels = largest.channels
-    multiplier, shift = ratio_multiplier(rows.scale, rows.scale, channels)
+    multiplier, shift = (np.full(channels, value, np.int32) for value in UNIT_FACTOR)
     lowering.emit(
         operator,
         LayerKind.DEPTHWISE,
@@ -123,16 +123,14 @@ def _smallest(lowering: Lowering, operator: TfliteOperator) -> None:
 def _negated(lowering: Lowering, operator: TfliteOperator, source: TensorSpec) -> TensorSpec:
     """Append a layer whose outputs are -1 - v for each value v; its channels lie side by side."""
     channels, dense = source.channels, lowering.joints.is_dense(source.name)
-    multiplier, shift = ratio_multiplier(source.scale, source.scale, channels)
-    weights = np.full((1, 1, channels), -1, np.int8)
-    if not dense:
-        weights = -np.eye(channels, dtype=np.int8).reshape(channels, 1, 1, channels)
+    multiplier, shift = (np.full(channels, value, np.int32) for value in UNIT_FACTOR)
+    each = -np.eye(channels, dtype=np.int8).reshape(channels, 1, 1, channels)
     return lowering.emit_inner(
         operator,
         source,
         (source.scale, -1 - source.zero_point),
         kind=LayerKind.DEPTHWISE if dense else LayerKind.CONV,
-        weights=weights,
+        weights=np.full((1, 1, channels), -1, np.int8) if dense else each,
         bias=np.zeros(channels, np.int32),
         multiplier=multiplier,
         shift=shift,

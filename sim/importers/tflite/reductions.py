@@ -17,7 +17,7 @@ __all__: list[str] = []
 
 
 class _Reduced(NamedTuple):
-    """What is reduced to one value each: all pixels of a channel, or the pixels of a row or column.
+    """A tensor whose channels are each reduced to single values: of all pixels, or of each row or column.
 
     ``order`` has the place in memory of each value of the result.
     """
@@ -99,7 +99,7 @@ def _reduce_max(lowering: Lowering, operator: TfliteOperator) -> None:
 def _reduced(
     lowering: Lowering, operator: TfliteOperator
 ) -> tuple[_Reduced, TfliteTensor, TfliteTensor]:
-    """What a reduction reads, and its input and output; axes that are no image's are refused.
+    """Return the tensor that a reduction reads, and its input and output; axes that are no image's are refused.
 
     The model's axes may lie in memory in any order.
     """
@@ -118,7 +118,7 @@ def _reduced(
     kernel = _kernel(places, source)
     if kernel is None or (not axes and kernel != source.shape[:2]):
         lowering.model.refuse(operator, f"must be over height and width, not over axes {given}")
-    if _without_ones(out.shape) != _without_ones(sizes):
+    if _longer_than_1(out.shape) != _longer_than_1(sizes):
         rule = f"output must have {math.prod(sizes)} values along axes {left}"
         lowering.model.refuse(operator, f"{rule}, not shape {out.shape}")
     _, width, channels = source.shape
@@ -137,5 +137,5 @@ def _kernel(places: NDArray[np.int32], source: TensorSpec) -> tuple[int, int] | 
     return kernel if depth and places.shape[1] == math.prod(kernel) else None
 
 
-def _without_ones(shape: tuple[int, ...]) -> list[int]:
+def _longer_than_1(shape: tuple[int, ...]) -> list[int]:
     return [size for size in shape if size != 1]

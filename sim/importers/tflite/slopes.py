@@ -1,4 +1,4 @@
-"""Lowering of PRELU: one slope for all channels, or one for each."""
+"""Lowering of PRELU: a slope for all channels together, or for each of them."""
 
 import numpy as np
 
@@ -35,7 +35,7 @@ def _prelu(lowering: Lowering, operator: TfliteOperator) -> None:
 
 
 def _by_channel(lowering: Lowering, operator: TfliteOperator) -> None:
-    """Sum up both sides of 0: where the one has a value, the other is 0."""
+    """Sum up both sides of 0: wherever the upper side has a value, the lower side is 0."""
     require_signed(lowering, operator)
     tensor, slopes, out = (
         lowering.tensor(operator, 0), lowering.tensor(operator, 1), lowering.output(operator),

@@ -26,7 +26,7 @@ IMAGES = 6
 
 
 class Giving(nn.Module):
-    """What ``how`` gives of an image, with two layers to use."""
+    """A module with two convolutions and a linear layer, which returns what ``how`` makes of an image."""
 
     def __init__(self, how: Callable[..., Any]) -> None:
         super().__init__()

@@ -1,6 +1,7 @@
 """MAXIMUM and MINIMUM of two activations, and PRELU of a slope for each channel, bit by bit as the interpreter computes them."""
 
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,18 +63,18 @@ def compared(shapes: tuple[tuple[int, ...], ...], scales: tuple[float, ...]) -> 
 
 
 def test_compared_activations_have_one_shape_and_scale() -> None:
-    one, where = (1, 2, 2, 3), "operator 0 MINIMUM (tensor 'y'): "
-    assert compared((one, (1, 1, 1, 3), one), (0.05, 0.05, 0.05)) == (
-        f"{where}activations must have the output's shape {one}, not {one} and (1, 1, 1, 3)"
+    shape, where = (1, 2, 2, 3), "operator 0 MINIMUM (tensor 'y'): "
+    assert compared((shape, (1, 1, 1, 3), shape), (0.05, 0.05, 0.05)) == (
+        f"{where}activations must have the output's shape {shape}, not {shape} and (1, 1, 1, 3)"
     )
     rule = f"{where}inputs and output must be quantized alike"
-    assert compared((one, one, one), (0.05, 0.06, 0.05)) == rule
-    assert compared((one, one, one), (0.05, 0.05, 0.06)) == rule
+    assert compared((shape, shape, shape), (0.05, 0.06, 0.05)) == rule
+    assert compared((shape, shape, shape), (0.05, 0.05, 0.06)) == rule
 
 
 def test_two_constants_are_not_compared() -> None:
     writer = ModelWriter()
-    kind = {"scales": [0.05], "zero_points": [-7]}
+    kind: dict[str, Any] = {"scales": [0.05], "zero_points": [-7]}
     image, y = (writer.tensor((1, 2, 2, 1), name=name, **kind) for name in "xy")
     constants = [writer.constant([place], "int8", **kind) for place in range(2)]
     made = writer.tensor((1,), name="z", **kind)
@@ -86,7 +87,7 @@ def test_two_constants_are_not_compared() -> None:
 def test_a_smaller_value_needs_no_table() -> None:
     """Negatives, of which the larger is taken, and its negative: -1 - v is its own inverse."""
     writer = ModelWriter()
-    kind = {"scales": [0.05], "zero_points": [-7]}
+    kind: dict[str, Any] = {"scales": [0.05], "zero_points": [-7]}
     a, b, y = (writer.tensor((1, 3, 2, 4), name=name, **kind) for name in "aby")
     writer.operator("MINIMUM", [a, b], [y])
     network = imported(writer.finish([a, b], [y])).network
@@ -102,7 +103,7 @@ def test_a_smaller_value_needs_no_table() -> None:
 def test_slopes_wider_than_int8_are_refused() -> None:
     writer = ModelWriter()
     x, y = (writer.tensor((1, 2, 2, 2), scales=[0.05], name=name) for name in "xy")
-    kind = {"scales": [0.03], "zero_points": [-128]}
+    kind: dict[str, Any] = {"scales": [0.03], "zero_points": [-128]}
     slopes = writer.constant(np.array([127, 123], np.int8), "int8", **kind)
     writer.operator("PRELU", [x, slopes], [y])
     rule = "slopes less their zero point must be int8, or equal one in every result, not 251 … 255"

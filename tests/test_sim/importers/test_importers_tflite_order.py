@@ -167,6 +167,7 @@ def test_means_of_rows_and_columns_of_any_order(
     writer, image, current = begun()
     if axes is not None:
         current = transposed(writer, current, axes)
+    kind: dict[str, Any] = B
     for place, own in enumerate(reduced):
         before = writer.tensors[current].shape
         shape = [1 if i in own else n for i, n in enumerate(before) if keep or i not in own]
