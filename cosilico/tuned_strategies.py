@@ -5,13 +5,12 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from cosilico.cache import document_digest
 from search.strategies.settings import PairBudgetSettings
-from sim.spec.documents import Record
+from sim.spec.documents import Record, checked, read_json
 from sim.spec.errors import CosilicoError, DesignFileError
-from sim.spec.network_json import read_document
 from sim.spec.rules import Digest, Integer
 
 __all__ = ["SCHEMA", "TunedStrategies", "names_digest", "read_tuned"]
@@ -31,6 +30,7 @@ class _Strategy(Record):
 class _Tuned(Record):
     model_config = ConfigDict(extra="ignore")
 
+    version: Annotated[int, Integer(SCHEMA, SCHEMA)] = Field(alias="schema")
     benchmark: str = ""
     networks: Annotated[str, Digest()] | None = None
     budget: Annotated[int, Integer(1, 100_000_000)] | None = None
@@ -116,12 +116,10 @@ def read_tuned(path: Path) -> TunedStrategies:
     DesignFileError
         If the file is absent or no such file, or nothing was tuned yet.
     """
-    what = "tuned strategies"
-    document = read_document(path, what, SCHEMA, _Tuned)
+    what = f"file of tuned strategies {path}"
+    document = checked(_Tuned, read_json(path, "file of tuned strategies"), what)
     if not document.strategies or document.networks is None or document.budget is None:
-        raise DesignFileError(
-            f"{what} {path} must have a strategy that was tuned, but have none yet"
-        )
+        raise DesignFileError(f"{what} must have a strategy that was tuned, but has none yet")
     return TunedStrategies(
         benchmark=document.benchmark,
         networks=document.networks,

@@ -10,10 +10,9 @@ from pydantic import Field
 from search.networks.family import NetworkFamily
 from search.networks.family_record import FamilyRecord, family_of
 from search.networks.trained import TrainedNetworks
-from sim.spec.documents import Record
+from sim.spec.documents import Record, checked, read_json
 from sim.spec.errors import DesignFileError
-from sim.spec.network_json import read_document
-from sim.spec.rules import Number
+from sim.spec.rules import Integer, Number
 
 __all__ = ["SCHEMA", "TrainedAccuracy", "TrainedTable", "read_trained_table"]
 
@@ -32,6 +31,7 @@ class _Child(Record):
 
 
 class _Table(Record):
+    version: Annotated[int, Integer(SCHEMA, SCHEMA)] = Field(alias="schema")
     family: FamilyRecord | None = None
     training: dict[str, Any] = Field(default_factory=dict)
     children: dict[str, _Child]
@@ -86,8 +86,8 @@ def read_trained_table(path: Path) -> TrainedTable:
     DesignFileError
         If the file is absent, is no such table, or has not every network of its family.
     """
-    table = read_document(path, _WHAT, SCHEMA, _Table)
     what = f"{_WHAT} {path}"
+    table = checked(_Table, read_json(path, _WHAT), what)
     if not table.children or table.family is None:
         raise DesignFileError(f"{what} must have networks that were trained, but has none yet")
     family = family_of(table.family, f"{what}: family")

@@ -191,7 +191,8 @@ def test_tuned_settings_are_those_of_a_comparison_elsewhere(
     ],
 )
 def test_wrong_tuned_settings_are_one_line(chosen: dict[str, Any] | None, line: str) -> None:
-    given = {"random": {}} | ({} if chosen is None else {"evolution": chosen})
+    given: dict[str, dict[str, Any]] = {"random": {}}
+    given |= {} if chosen is None else {"evolution": chosen}
     tuned = TunedStrategies(benchmark="x", networks="0" * 64, budget=24, strategies=given)
     with pytest.raises((CosilicoError, ValueError), match=line):
         tuned.applied(budgeted("evolution", 24))
@@ -201,6 +202,6 @@ def test_a_file_without_tuned_strategies_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "tuned.json"
     path.write_text('{"schema": 1, "strategies": {}}')
     with pytest.raises(
-        DesignFileError, match=r" must have a strategy that was tuned, but have none"
+        DesignFileError, match=r" must have a strategy that was tuned, but has none"
     ):
         read_tuned(path)

@@ -10,12 +10,14 @@ import torch
 import trained_space
 from claim_pages import tuned_strategies
 from project_root import ROOT
+from search.checkpoint import CheckpointStore
 from search.child_accuracy import accuracy_with_shared_weights, take_statistics
 from search.children import build_from_layers
 from search.experiment import load_experiment
 from search.loading import load_family, load_task
 from search.networks.members import members_of
 from search.networks.trained_table import read_trained_table
+from testbench.validation.journal import Journal
 from trained_space_pages import figures
 from trained_space_pages import trained_space as block
 
@@ -56,11 +58,14 @@ batch = 32
 
 def test_the_space_has_networks_enough_that_all_differ() -> None:
     settings = load_experiment(EXPERIMENT)
-    family = settings.network.family((*settings.network.image, 1), 10, default="digits")
+    assert settings.network.image is not None
+    height, width = settings.network.image
+    family = settings.network.family((height, width, 1), 10, default="digits")
     layers = {str(family.layers(member)) for member in members_of(family)}
     assert len(layers) == family.size >= 200
     assert f"The {family.size} networks" in EXPERIMENT.read_text()
-    assert trained_space.with_data(settings, "elsewhere").task.path.endswith("elsewhere")
+    moved = trained_space.with_data(settings, "elsewhere").to_json()["task"]
+    assert moved["path"] == str(Path("elsewhere").resolve())
 
 
 class KilledError(Exception):
@@ -91,7 +96,7 @@ def test_a_table_is_the_same_when_its_making_was_ended(
     (tmp_path / "whole").mkdir()
     (tmp_path / "ended").mkdir()
     whole = made(tmp_path / "whole")
-    save, append = trained_space.CheckpointStore.save, trained_space.Journal.append
+    save, append = CheckpointStore.save, Journal.append
 
     def then_end(store: Any, state: dict[str, Any], records: Any) -> None:
         save(store, state, records)
@@ -104,8 +109,8 @@ def test_a_table_is_the_same_when_its_making_was_ended(
         append(journal, key, record)
 
     with monkeypatch.context() as ending:
-        ending.setattr(trained_space.CheckpointStore, "save", then_end)
-        ending.setattr(trained_space.Journal, "append", then_stop)
+        ending.setattr(CheckpointStore, "save", then_end)
+        ending.setattr(Journal, "append", then_stop)
         for _ in range(2):
             with pytest.raises(KilledError):
                 made(tmp_path / "ended")

@@ -95,16 +95,16 @@ def spoilt(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     ("change", "line"),
     [
-        (lambda x: x.update(schema=2), "schema must be 1, not 2"),
+        (lambda x: x.update(schema=2), r"table of accuracies \S+\.schema must be an integer in 1 … 1, not 2"),
         (lambda x: x.update(children={}), r".* must have networks that were trained, but has none yet"),
         (lambda x: x.pop("family"), r".* must have networks that were trained, but has none yet"),
         (
             lambda x: x["children"].update({next(iter(x["children"])): {"full_precision": 1}}),
-            r"table of accuracies\.children\.\w.*\.post_training must be given",
+            r"table of accuracies \S+\.children\.\w.*\.post_training must be given",
         ),
         (
             lambda x: next(iter(x["children"].values())).update(post_training=1.5),
-            r"table of accuracies\..*\.post_training must be a number in 0 … 1, not 1\.5",
+            r"table of accuracies \S+\..*\.post_training must be a number in 0 … 1, not 1\.5",
         ),
         (
             lambda x: x["children"].pop(next(iter(x["children"]))),
@@ -120,7 +120,7 @@ def spoilt(change: Callable[[dict[str, Any]], Any]) -> Callable[[Path], None]:
         ),
         (
             lambda x: x["family"].update(image=[8, 8]),
-            r"table of accuracies\.family\.image must be a list of 3 integers in 1 … 4096, not \[8, 8\]",
+            r"table of accuracies \S+\.family\.image must be a list of 3 integers in 1 … 4096, not \[8, 8\]",
         ),
     ],
 )  # fmt: skip
