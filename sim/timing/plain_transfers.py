@@ -39,18 +39,15 @@ def _stretch(hw, begin, credit, beats):
 
 
 @in_place
-def _followed(hw, count, beats, lag, outstanding, reuse):
-    """Whether bursts of ``count`` rows follow one another without a wait for a request, once one has not waited.
+def _followed(hw, beats, lag, outstanding, reuse):
+    """Whether bursts of rows of so many beats follow one another without a wait for a request, as soon as a burst has not waited.
 
     A row has two bursts at most, as it is cut by the edge of a page only. A request waits for the burst ``outstanding`` before. The
-    bursts between them have beats enough if those of the rows that lie between them as a whole are. At last the rows have more beats
-    than there are requests, so that the last request, too, waits for a burst, and not for the requests before it.
+    bursts between them have beats enough if those of the rows that lie between them as a whole are.
     """
-    if count <= 2 * outstanding or beats > BURST_BEATS or beats * hw.bus_bytes > PAGE_BYTES:
+    if beats > BURST_BEATS or beats * hw.bus_bytes > PAGE_BYTES:
         return False
-    between = (outstanding - 2) // 2 * beats
-    more = beats * (count - outstanding) + lag + reuse
-    return between >= reuse + lag - 1 and more >= 2 * count
+    return (outstanding - 2) // 2 * beats >= reuse + lag - 1
 
 
 @inlined
@@ -84,22 +81,22 @@ def _plain_row(hw, state, last, address, left, lag, outstanding, reuse):
 def plain_rows(row, hw, state, begin, lag, outstanding, reuse):
     """Answer as :func:`sim.timing.transfers.load` does of its bursts on a plain memory of a descriptor that gathers nothing.
 
-    Where bursts follow one another (:func:`_followed`), the rows in the middle are moved at once. The last rows
-    leave their last beats in the ring.
+    Once bursts follow one another (:func:`_followed`), requests decide no more, and rows in the middle are moved at once. The last rows
+    leave their last beats in the ring; they have more bursts than it has places. All rows have more beats by then than there are
+    requests, so that the last request waits for a burst, and not for the requests before it.
     """
     groups, rows = segments(row)
     beats = max(row[STREAM_BEATS], row[COLS] * row[VECTOR_BEATS])
     group_stride, row_stride = row[GROUP_STRIDE], row[ROW_STRIDE]
     last = begin - 1, state[END], state[BURSTS], state[CREDIT], state[CREDIT_AT]
     count, number, line = groups * rows, 0, 0
-    # the burst before, and the first row behind which rows may be left out
     before = state[RECENT + (state[BURSTS] if state[BURSTS] > 0 else outstanding) - 1]
-    most = 0
-    if _followed(hw, count, beats, lag, outstanding, reuse):
-        most = count - outstanding - 2
+    follows = _followed(hw, beats, lag, outstanding, reuse)
     first = address = row[ADDRESS]
-    while number < count:
+    waits = True
+    while number < count and waits:
         last = _plain_row(hw, state, last, address, beats, lag, outstanding, reuse)
+        waits = not follows or before + reuse + lag > last[1] + 1
         number += 1
         line += 1
         address += row_stride
@@ -107,17 +104,36 @@ def plain_rows(row, hw, state, begin, lag, outstanding, reuse):
             line = 0
             first += group_stride
             address = first
-        request, end, place, credit, _ = last
-        if number < most and before + reuse + lag <= end + 1:
-            end, credit = _stretch(hw, end + 1, credit, (most - number + 1) * beats)
-            last = request, end, place, credit, end + 1
-            number, most = most + 1, 0
-            line = number % rows
-            first = row[ADDRESS] + number // rows * group_stride
-            address = first + line * row_stride
-    request, state[END], state[BURSTS], state[CREDIT], state[CREDIT_AT] = last
-    state[BEATS] += groups * rows * beats
-    return request, state[END]
+    request, end, place, credit, credit_at = last
+    keep = count - outstanding - 1
+    if number < keep and beats * (count - outstanding) + lag + reuse >= 2 * count:
+        end, credit = _stretch(hw, end + 1, credit, (keep - number) * beats)
+        number, line = keep, keep % rows
+        first = row[ADDRESS] + keep // rows * group_stride
+        address = first + line * row_stride
+    while number < count:
+        left = part = beats
+        in_page = PAGE_BYTES - (address & (PAGE_BYTES - 1))
+        if beats * hw.bus_bytes > in_page:
+            part = in_page // hw.bus_bytes
+        while left > 0:
+            request = max(request + 1, state[RECENT + place] + reuse)
+            end, credit = pace(hw.earn, hw.cost, state[RECIPROCAL], credit, end + 1, end + 1, part)
+            state[RECENT + place] = end
+            place = place + 1 if place + 1 < outstanding else 0
+            left -= part
+            part = left
+        credit_at = end + 1
+        number += 1
+        line += 1
+        address += row_stride
+        if line == rows:
+            line = 0
+            first += group_stride
+            address = first
+    state[END], state[BURSTS], state[CREDIT], state[CREDIT_AT] = end, place, credit, credit_at
+    state[BEATS] += count * beats
+    return request, end
 
 
 @in_place
