@@ -57,7 +57,7 @@ _kept: OrderedDict[tuple[Any, ...], _Simulation] = OrderedDict()
 
 
 def kept_unit(kind: Callable[..., Any], *arguments: Any) -> Any:
-    """Return a unit that was made of the same arguments before, if it is among the last ones.
+    """Return a unit that was made of the same arguments before, if few others were made since.
 
     To build a unit's simulator takes as long as hundreds of its cycles; :func:`simulate` builds it once for
     such a unit, and resets it for each run.

@@ -1,4 +1,4 @@
-"""Emissions that are kept: what is returned again, the views that are made from one, and Python's collector."""
+"""Emissions that are kept: what is returned again, both views of an emission, and Python's collector."""
 
 import functools
 import gc
@@ -45,7 +45,7 @@ Asked: TypeAlias = list[tuple[AcceleratorConfig, VerilogOptions]]
 
 @pytest.fixture
 def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    """What is asked of an emission that answers with one made before, whose top has another name each time."""
+    """Calls of an emission that answers with a known emission, whose top has another name each time."""
     calls: Asked = []
 
     def answer(config: AcceleratorConfig, *, options: VerilogOptions) -> Emission:

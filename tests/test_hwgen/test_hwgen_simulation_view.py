@@ -84,7 +84,7 @@ def test_is_proved_to_be_the_same_machine(
 ) -> None:
     """Every step of a one-lane grid of 4 units, with and without vectors of the lane's own.
 
-    A proof takes up to a minute. A part of one is run always; the steps of the others, which are `long`, are
+    A proof takes up to a minute. A part is run always; the steps of the others, which are `long`, are
     compared at random, in every width, by the tests of ``view_equivalence``.
     """
     prove_views(private=private, maximum=maximum, parts=parts)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from accelerators import STORED as CONFIG
+from accelerators import small_accelerator
 from hwgen.program import compile_mapped
 from sampled import sampled
 from sim import golden
@@ -26,6 +26,10 @@ from testbench.rtl.run_result import Step
 from testbench.validation.engines import compare_engines
 from testbench.validation.simulate import simulate
 from testbench.validation.store_runs import has_warm_run, steps_of
+
+CONFIG = small_accelerator(
+    1, 2, simd_units=8, compute_lanes=2, register_file_kb=2, weight_store_kb=4
+)
 
 
 def design(store_kb: int) -> Design:
