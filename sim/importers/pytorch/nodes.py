@@ -70,7 +70,7 @@ def refuse_result(result: object, place: int, count: int) -> Never:
 
 
 def output_name(place: int, count: int) -> str:
-    """What one of a module's ``count`` outputs is called in errors."""
+    """Name in errors of an output of a module, which has ``count`` of them."""
     return f"output {place}" if count > 1 else "its output"
 
 
