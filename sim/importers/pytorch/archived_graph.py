@@ -214,6 +214,7 @@ class GraphReader:
         module = self._field(self.document, "graph_module", dict)
         graph = self._field(module, "graph", dict)
         signature = self._field(module, "signature", dict)
+        results = self._outputs(self._field(signature, "output_specs", list))
         for name in ("sym_int_values", "sym_bool_values", "sym_float_values"):
             if graph.get(name):
                 self._refuse_symbolic()
@@ -226,7 +227,6 @@ class GraphReader:
             self.refuse(f"must have at most {_MOST_NODES} operators, not {len(nodes)}")
         values = self._field(graph, "tensor_values", dict)
         tensors = {self._name(name): self._tensor(meta, name) for name, meta in values.items()}
-        results = self._outputs(self._field(signature, "output_specs", list))
         inputs, outputs = (
             [self._tensor_name(v, "an end of the graph") for v in self._field(graph, end, list)]
             for end in ("inputs", "outputs")
