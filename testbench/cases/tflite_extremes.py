@@ -1,4 +1,4 @@
-"""Random int8 models for TensorFlow Lite that compare two activations, bend one channel by channel, or average along an axis."""
+"""Random int8 models for TensorFlow Lite that compare two activations, or bend one channel by channel."""
 
 from collections.abc import Callable
 

@@ -26,7 +26,10 @@ from sim.importers.pytorch.nodes import (
     break_rule,
     image_shape,
     kept_tensors,
+    output_name,
     refuse,
+    refuse_kept,
+    refuse_result,
     sizes_of,
     stored_tensors,
     title,
@@ -296,18 +299,16 @@ class Graph:
         if not isinstance(results, Sequence):
             results = (results,)
         if self._kept:
-            rule = "module must be in inference mode and keep nothing for later"
-            raise UnsupportedModuleError(f"{rule}, not {self._kept[0]!r}")
+            refuse_kept(self._kept[0])
         made = []
         for place, result in enumerate(results):
-            name = f"output {place}" if len(results) > 1 else "its output"
             if not isinstance(result, fx.Node):
-                rule = f"module must return tensors alone, not {result!r:.40} as {name}"
-                raise UnsupportedModuleError(rule)
+                refuse_result(result, place, len(results))
             value = self.values.get(result)
             if value is not None:
                 self.unpadded(node, value)
             if value is None or value.tensor in {item.name for item in self._inputs.values()}:
+                name = output_name(place, len(results))
                 raise UnsupportedModuleError(f"module must compute {name} from an image")
             made.append(
                 FloatOutput(tensor=value.tensor, functions=value.functions, sizes=sizes_of(result))

@@ -182,8 +182,10 @@ def _expand_dims(lowering: Lowering, operator: TfliteOperator) -> None:
 @lowers(
     "TRANSPOSE",
     becomes="nothing: the order of values is kept account of",
-    conditions="the batch stays first; read by `FULLY_CONNECTED`, which takes the order into its weights, by what computes value "
-    "by value, by `MEAN` and `REDUCE_MAX`, and by any other where a further one restores the order",
+    conditions="the batch stays first; read by `FULLY_CONNECTED`, which takes the order into its weights, by functions and clamps, by `ADD`, "
+    "`SUB`, `MUL`, `MAXIMUM` and `MINIMUM` of two activations in one order, by `ADD`, `SUB`, `MUL` and `PRELU` with a constant that is one number for each "
+    "channel as computed, by `MEAN` and `REDUCE_MAX`, or an output; by any other, such as convolutions, pools, `PAD`, `CONCATENATION`, parts and `MUL` "
+    "by an activation of another shape, only where a further one restores the order",
 )
 def _transpose(lowering: Lowering, operator: TfliteOperator) -> None:
     tensor, out = lowering.tensor(operator, 0), lowering.output(operator)

@@ -23,7 +23,8 @@ _BECOMES = "with a constant the clamp of the layer before, else of a `depthwise`
 @lowers("MAXIMUM", becomes=_BECOMES, conditions=_BOUND)
 def _maximum(lowering: Lowering, operator: TfliteOperator) -> None:
     if not _has_constant(lowering, operator):
-        parts = [_part(lowering, operator, place) for place in range(2)]
+        pair = _pair(lowering, operator)
+        parts = [_part(lowering, operator, place, pair[place]) for place in range(2)]
         _largest(lowering, operator, parts)
         return
     _bounded(lowering, operator, lambda bound: (bound, 127))
@@ -51,16 +52,23 @@ def _has_constant(lowering: Lowering, operator: TfliteOperator) -> bool:
     if not (a.quantized_like(out) and b.quantized_like(out)):
         # TensorFlow Lite Micro compares integers, whatever their scales say.
         lowering.model.refuse(operator, "inputs and output must be quantized alike")
-    shapes = [lowering.source(operator, place).shape for place in range(2)]  # in the model's order
-    if shapes[0] != shapes[1]:
-        rule = "activations must lie alike in memory"
-        lowering.model.refuse(operator, f"{rule}, not as {shapes[0]} and {shapes[1]}")
     return False
 
 
-def _part(lowering: Lowering, operator: TfliteOperator, place: int) -> TensorSpec:
+def _pair(lowering: Lowering, operator: TfliteOperator) -> tuple[TensorSpec, TensorSpec]:
+    """Network tensors of both activations, in one order; refused where they lie otherwise than each other."""
+    a, b = lowering.followed_pair(operator, (operator.inputs[0], operator.inputs[1]))
+    if a.shape != b.shape:
+        rule = "activations must lie alike in memory"
+        lowering.model.refuse(operator, f"{rule}, not as {a.shape} and {b.shape}")
+    return a, b
+
+
+def _part(
+    lowering: Lowering, operator: TfliteOperator, place: int, source: TensorSpec
+) -> TensorSpec:
     twice = operator.inputs[0] == operator.inputs[1]
-    return made_alone(lowering, operator, place, dense=True, twice=twice)
+    return made_alone(lowering, operator, place, source=source, dense=True, twice=twice)
 
 
 def _largest(lowering: Lowering, operator: TfliteOperator, parts: list[TensorSpec]) -> None:
@@ -92,10 +100,8 @@ def _rows(lowering: Lowering, operator: TfliteOperator, parts: list[TensorSpec])
 
 def _smallest(lowering: Lowering, operator: TfliteOperator) -> None:
     """The negative of the larger of the negatives: -1 - v for every v, which int8 has."""
-    parts = []
-    for place in range(2):
-        source = lowering.source(operator, place)
-        parts.append(_negated(lowering, operator, source))
+    pair = _pair(lowering, operator)
+    parts = [_negated(lowering, operator, source) for source in pair]
     rows = _rows(lowering, operator, parts)
     largest = lowering.emit_inner(
         operator,

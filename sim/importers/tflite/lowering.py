@@ -379,6 +379,7 @@ class Lowering(Operands):
         else:
             table = replace(layer.table, values=layer.table.values.clip(*clamp))
             self.layers[name] = replace(layer, table=table)
+        del self._places[operator.inputs[0]]  # nobody has its values any more
         self._places[operator.outputs[0]] = name
         self.origins[name] = operator.outputs[0]
         return True
@@ -406,6 +407,7 @@ class Lowering(Operands):
             table = ActivationTable(values=values, zero_point=layer.output.zero_point)
         else:
             table = replace(layer.table, values=values[layer.table.values.astype(np.int64) + 128])
+        del self._places[index]  # nobody has its values any more
         self.place(operator, out.index, name, source.shape)
         self.layers[name] = replace(layer, output=self.specs[name], table=table)
 

@@ -81,7 +81,8 @@ def _reduce_max(lowering: Lowering, operator: TfliteOperator) -> None:
     if not out.quantized_like(tensor):
         lowering.model.refuse(operator, "input and output must be quantized alike")
     if not reduced.whole:
-        lowering.model.refuse(operator, "must be over height and width, not one of them")
+        rule = "must be over height and width together"
+        lowering.model.refuse(operator, f"{rule}, not over axes {_given(lowering, operator)}")
     steps = window_steps(source.shape[:2]) or [((1, 1), (1, 1))]
     for place, (kernel, size) in enumerate(steps):
         shape = (*size, source.channels)
@@ -104,7 +105,7 @@ def _reduced(
     The model's axes may lie in memory in any order.
     """
     tensor, out = lowering.tensor(operator, 0), lowering.output(operator)
-    given = lowering.constant(operator, 1, "int32").reshape(-1).tolist()
+    given = _given(lowering, operator)
     source, order = lowering.ordered(operator)
     rank = len(tensor.shape)
     wrong = [axis for axis in given if not -rank <= axis < rank]
@@ -117,7 +118,11 @@ def _reduced(
     places = moved.reshape(math.prod(sizes), -1)  # [results, values of each]
     kernel = _kernel(places, source)
     if kernel is None or (not axes and kernel != source.shape[:2]):
-        lowering.model.refuse(operator, f"must be over height and width, not over axes {given}")
+        rule = "must be over height, width or both"
+        if axes and not _has_channels(places, source):
+            shape = source.shape
+            rule = f"must be over whole rows, columns or both of the image of shape {shape} as computed"
+        lowering.model.refuse(operator, f"{rule}, not over axes {given}")
     if _longer_than_1(out.shape) != _longer_than_1(sizes):
         rule = f"output must have {math.prod(sizes)} values along axes {left}"
         lowering.model.refuse(operator, f"{rule}, not shape {out.shape}")
@@ -126,6 +131,18 @@ def _reduced(
     pixel = (row // kernel[0]) * (width // kernel[1]) + column // kernel[1]
     results = pixel * channels + places[:, 0] % channels
     return _Reduced(source, kernel, results.reshape(out.shape[1:]).astype(np.int32)), tensor, out
+
+
+def _given(lowering: Lowering, operator: TfliteOperator) -> list[int]:
+    """Axes of a reduction as the model has them."""
+    given: list[int] = lowering.constant(operator, 1, "int32").reshape(-1).tolist()
+    return given
+
+
+def _has_channels(places: NDArray[np.int32], source: TensorSpec) -> bool:
+    """Whether a result is made of values of several channels."""
+    channel = places % source.channels
+    return bool((channel != channel[:, :1]).any())
 
 
 def _kernel(places: NDArray[np.int32], source: TensorSpec) -> tuple[int, int] | None:

@@ -42,9 +42,9 @@ def _by_channel(lowering: Lowering, operator: TfliteOperator) -> None:
     )  # fmt: skip
     if out.shape != tensor.shape:
         lowering.model.refuse(operator, f"output must have shape {tensor.shape}, not {out.shape}")
-    source = lowering.source(operator)
+    source, values = channel_values(lowering, operator, slopes, tensor.index)
     channels, made = source.channels, (float(out.scale), out.zero_point)
-    factors = channel_values(lowering, operator, slopes, source) - slopes.zero_point
+    factors = values - slopes.zero_point
     try:
         above = ratio_multiplier(tensor.scale, out.scale, channels)
         below = window_multipliers(tensor.scale, slopes.scales, out.scale, channels)

@@ -1,6 +1,7 @@
 """PyTorch modules of several outputs: against PyTorch's own quantization, and against the module itself."""
 
 import re
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,9 @@ def test_signals_and_joined_tensors_are_outputs(tmp_path: Path) -> None:
         (lambda m, x: (m.conv.weight, m.conv(x)), "module must compute output 0 from an image"),
         (lambda m, x: (m.conv(x), None), "module must return tensors alone, not None as output 1"),
         (lambda m, x: {"a": m.conv(x), "b": 3}, "module must return tensors alone, not 3 as output 1"),
+        (lambda m, x: [m.conv(x), float("inf")], "module must return tensors alone, not inf as output 1"),
+        (lambda m, x: [True, m.conv(x), "y"], "module must return tensors alone, not True as output 0"),
+        (lambda m, x: None if m.conv(x) is x else "no", "module must return tensors alone, not 'no' as its output"),
         (lambda m, x: (m.conv(x), functional.pad(m.conv(x), (1, 1))),
          "zero padding must be followed by a convolution or max pooling, not by output 'output'"),
         (lambda m, x: (y := m.conv(x).softmax(1), m.other(y)),
@@ -191,9 +195,26 @@ def test_signals_and_joined_tensors_are_outputs(tmp_path: Path) -> None:
          "operator 2 aten.convolution.default (tensor 'convolution_1')"),
     ],
 )  # fmt: skip
-def test_refuses_other_results(how: Callable[..., Any], line: str) -> None:
+def test_refuses_other_results(how: Callable[..., Any], line: str, tmp_path: Path) -> None:
+    module, x = Giving(how).eval(), drawn(3, 6, 5)
     with pytest.raises(UnsupportedModuleError, match=f"^{re.escape(line)}$"):
-        quantize_module(Giving(how), drawn(3, 6, 5), name="m")
+        quantize_module(module, x, name="m")
+    torch.export.save(export_module(module, x[:1]), tmp_path / "m.pt2")
+    np.savez(tmp_path / "x.npz", x=x.numpy())
+    with pytest.raises(UnsupportedModuleError, match=f"^{re.escape(line)}$"):
+        import_with_ends(tmp_path / "m.pt2", tmp_path / "x.npz")
+
+
+def test_refuses_more_results_than_it_names(tmp_path: Path) -> None:
+    for count in (64, 65):
+        module = Giving(lambda m, x, count=count: [m.conv(x)] * count).eval()
+        torch.export.save(export_module(module, drawn(3, 6, 5)[:1]), tmp_path / f"{count}.pt2")
+    np.savez(tmp_path / "x.npz", x=drawn(3, 6, 5).numpy())
+    _, ends = import_with_ends(tmp_path / "64.pt2", tmp_path / "x.npz")
+    assert len(ends.ends) == 64
+    line = "module must return 1 … 64 tensors, not 65"
+    with pytest.raises(UnsupportedModuleError, match=f"^{line}$"):
+        import_with_ends(tmp_path / "65.pt2", tmp_path / "x.npz")
 
 
 def test_refuses_real_values_of_a_quantized_tensor(tmp_path: Path) -> None:
@@ -207,12 +228,18 @@ def test_refuses_real_values_of_a_quantized_tensor(tmp_path: Path) -> None:
         import_with_ends(tmp_path / "m.pt2", None)
 
 
-def test_refuses_a_program_that_keeps_values() -> None:
+def test_refuses_a_program_that_keeps_values(tmp_path: Path) -> None:
     module = Giving(lambda m, x: m.conv(x) * m.count.add_(1))
     module.register_buffer("count", torch.zeros(()))
     line = "module must be in inference mode and keep nothing for later, not 'count'"
     with pytest.raises(UnsupportedModuleError, match=f"^{line}$"):
         quantize_module(module, drawn(3, 6, 5), name="m")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        program = torch.export.export(module.eval(), (drawn(3, 6, 5)[:1],)).run_decompositions()
+        torch.export.save(program, tmp_path / "m.pt2")
+    with pytest.raises(UnsupportedModuleError, match=f"^{line}$"):
+        import_with_ends(tmp_path / "m.pt2", None)
 
 
 @pytest.mark.rtl

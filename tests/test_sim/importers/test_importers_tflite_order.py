@@ -107,99 +107,131 @@ def test_what_computes_value_by_value_keeps_the_order(
             assert check(writer.finish([image], [result])) == [*layers, "fully_connected"]
 
 
-@pytest.mark.parametrize("name", ["ADD", "SUB"])
-def test_sums_of_one_order_keep_it(name: str) -> None:
+PRODUCT = ["max_pool", "max_pool", "max_pool", "max_pool", "add", "add", "add", "add", "depthwise"]
+
+
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("ADD", ["add"]),
+        ("SUB", ["depthwise", "add"]),
+        ("MUL", PRODUCT),
+        ("MAXIMUM", ["depthwise", "depthwise", "max_pool"]),
+        ("MINIMUM", ["depthwise", "depthwise", "max_pool", "depthwise"]),
+    ],
+)
+def test_what_meets_in_one_order_keeps_it(name: str, layers: list[str]) -> None:
     writer, image, seen = begun()
-    other = unary(writer, "QUANTIZE", seen, A)
+    other = unary(writer, "RELU", seen, B)
     ends = [transposed(writer, seen, NCHW), transposed(writer, other, NCHW)]
     total = writer.tensor((1, 6, 4, 5), **B)
-    writer.operator(name, ends, [total], FusedActivationFunction=1)
-    content = writer.finish([image], [dense(writer, total)])
-    if name == "ADD":
-        assert check(content) == ["conv", "depthwise", "add", "fully_connected"]
-        return
-    with pytest.raises(UnsupportedModelError, match="must not read what TRANSPOSE has reordered"):
-        lowered(content)
+    options = {} if name.endswith("IMUM") else {"FusedActivationFunction": 1}
+    writer.operator(name, ends, [total], **options)
+    kinds = check(writer.finish([image], [dense(writer, total)]))
+    assert kinds == ["conv", "depthwise", *layers, "fully_connected"]
 
 
-def test_sums_of_two_orders_are_refused() -> None:
+@pytest.mark.parametrize("shape", [(), (1, 6, 1, 1)])
+@pytest.mark.parametrize(
+    ("name", "layers"),
+    [
+        ("ADD", ["depthwise", "add"]),
+        ("SUB", ["depthwise", "add"]),
+        ("MUL", ["depthwise"]),
+        ("PRELU", ["depthwise", "max_pool", "depthwise", "add"]),
+    ],
+)
+def test_constants_of_each_channel_meet_any_order(
+    name: str, layers: list[str], shape: tuple[int, ...]
+) -> None:
+    writer, image, seen = begun()
+    there = transposed(writer, seen, NCHW)
+    total = writer.tensor((1, 6, 4, 5), **B)
+    data = np.random.default_rng(4).integers(-100, 100, shape)
+    options = {} if name == "PRELU" else {"FusedActivationFunction": 0}
+    writer.operator(name, [there, writer.constant(data, "int8", **A)], [total], **options)
+    if name == "PRELU" and not shape:
+        layers = ["max_pool"]  # one slope is a table
+    kinds = check(writer.finish([image], [dense(writer, total)]))
+    assert kinds == ["conv", *layers, "fully_connected"]
+
+
+def test_constants_of_each_row_of_another_order_are_refused() -> None:
+    writer, image, seen = begun()
+    total = writer.tensor((1, 6, 4, 5), name="s", **B)
+    rows = writer.constant(np.arange(5), "int8", name="c", **A)
+    writer.operator(
+        "ADD", [transposed(writer, seen, NCHW), rows], [total], FusedActivationFunction=0
+    )
+    line = r"operator 2 ADD \(tensor 's'\): constant 'c' must be one number for each channel"
+    refused(writer, image, dense(writer, total), line)
+
+
+def test_sums_of_one_order_reached_in_two_ways() -> None:
     writer, image, seen = begun()
     kept = transposed(writer, transposed(writer, seen, NCHW), [0, 1, 3, 2])
     other = transposed(writer, seen, [0, 3, 2, 1])
     total = writer.tensor((1, 6, 5, 4), **B)
     writer.operator("ADD", [kept, other], [total], FusedActivationFunction=0)
-    # both are the same order after all
-    assert check(writer.finish([image], [dense(writer, total)])) == [
-        "conv",
-        "add",
-        "fully_connected",
-    ]
+    content = writer.finish([image], [dense(writer, total)])
+    assert check(content) == ["conv", "add", "fully_connected"]
+
+
+@pytest.mark.parametrize("name", ["ADD", "SUB", "MUL", "MAXIMUM", "MINIMUM"])
+def test_what_meets_in_two_orders_is_refused(name: str) -> None:
     writer, image, seen = begun()
     square = writer.tensor((1, 2, 60, 1), **B)
     writer.operator("RESHAPE", [seen], [square])
     turned = transposed(writer, square, [0, 2, 1, 3])
     again = writer.tensor((1, 2, 60, 1), **B)
     writer.operator("RESHAPE", [turned], [again])
-    total = writer.tensor((1, 2, 60, 1), **B)
-    writer.operator("ADD", [again, square], [total], FusedActivationFunction=0)
-    with pytest.raises(UnsupportedModelError, match="must not read what TRANSPOSE has reordered"):
-        lowered(writer.finish([image], [dense(writer, total)]))
+    total = writer.tensor((1, 2, 60, 1), name="s", **B)
+    options = {} if name.endswith("IMUM") else {"FusedActivationFunction": 0}
+    writer.operator(name, [again, square], [total], **options)
+    rule = "must not read what TRANSPOSE has reordered, unless another one restores it"
+    line = rf"operator 4 {name} \(tensor 's'\): {rule}"
+    refused(writer, image, dense(writer, total), line)
 
 
-@pytest.mark.parametrize("keep", [True, False])
+_PARTS = "whole rows, columns or both of the image of shape (4, 5, 6) as computed"
+
+
 @pytest.mark.parametrize(
-    ("axes", "reduced", "layers"),
+    ("axes", "own", "rule"),
     [
-        (None, [[1]], ["depthwise"]),
-        (None, [[2]], ["depthwise"]),
-        (None, [[2], [1]], ["depthwise", "mean"]),
-        (NCHW, [[3]], ["depthwise"]),
-        (NCHW, [[2]], ["depthwise"]),
-        (NCHW, [[3], [2]], ["depthwise", "mean"]),
-        (NCHW, [[2, 3]], ["mean"]),
-        ([0, 2, 1, 3], [[1, 2]], ["mean"]),
-        ([0, 2, 3, 1], [[3]], ["depthwise"]),
+        (None, [3], "height, width or both"),
+        (NCHW, [1], "height, width or both"),
+        (NCHW, [1, 2], "height, width or both"),
+        (None, [0], "height, width or both"),
+        ("halves", [1], _PARTS),
+        ("halves", [2], _PARTS),
     ],
 )
-def test_means_of_rows_and_columns_of_any_order(
-    axes: list[int] | None, reduced: list[list[int]], layers: list[str], keep: bool
+def test_means_over_channels_or_parts_of_rows_are_refused(
+    axes: list[int] | str | None, own: list[int], rule: str
 ) -> None:
     writer, image, current = begun()
-    if axes is not None:
-        current = transposed(writer, current, axes)
-    kind: dict[str, Any] = B
-    for place, own in enumerate(reduced):
-        before = writer.tensors[current].shape
-        shape = [1 if i in own else n for i, n in enumerate(before) if keep or i not in own]
-        kind = {"scales": [0.04 + 0.001 * place], "zero_points": [3 - place]}
-        result = writer.tensor(shape, **kind)
-        constant = writer.constant(own, "int32")
-        writer.operator("MEAN", [current, constant], [result], KeepDims=keep)
-        current = result
-    last = dense(writer, current, kind)
-    assert check(writer.finish([image], [last])) == ["conv", *layers, "fully_connected"]
-
-
-def test_the_largest_value_of_each_channel_in_any_order() -> None:
-    writer, image, seen = begun()
-    largest = writer.tensor((1, 6), **B)
-    axes = writer.constant([2, 3], "int32")
-    writer.operator("REDUCE_MAX", [transposed(writer, seen, NCHW), axes], [largest], KeepDims=False)
-    kinds = check(writer.finish([image], [dense(writer, largest)]))
-    assert kinds == ["conv", "max_pool", "fully_connected"]
-
-
-@pytest.mark.parametrize(("axes", "own"), [(None, [3]), (NCHW, [1]), (NCHW, [1, 2]), (None, [0])])
-def test_means_over_channels_are_refused(axes: list[int] | None, own: list[int]) -> None:
-    writer, image, current = begun()
-    if axes is not None:
+    if isinstance(axes, str):
+        halved = writer.tensor((1, 2, 10, 6), **B)
+        writer.operator("RESHAPE", [current], [halved])
+        current = halved
+    elif axes is not None:
         current = transposed(writer, current, axes)
     shape = [1 if i in own else n for i, n in enumerate(writer.tensors[current].shape)]
     result = writer.tensor(shape, name="m", **B)
     writer.operator("MEAN", [current, writer.constant(own, "int32")], [result], KeepDims=True)
-    line = rf"operator \d MEAN \(tensor 'm'\): must be over height and width, not over axes {re.escape(str(own))}"
-    with pytest.raises(UnsupportedModelError, match=f"^{line}$"):
+    line = re.escape(f" MEAN (tensor 'm'): must be over {rule}, not over axes {own}")
+    with pytest.raises(UnsupportedModelError, match=rf"^operator \d{line}$"):
         lowered(writer.finish([image], [dense(writer, result)]))
+
+
+def test_largest_values_of_rows_are_refused() -> None:
+    writer, image, seen = begun()
+    largest = writer.tensor((1, 5, 6), name="m", **B)
+    constant = writer.constant([1], "int32")
+    writer.operator("REDUCE_MAX", [seen, constant], [largest], KeepDims=False)
+    line = r"operator 1 REDUCE_MAX \(tensor 'm'\): must be over height and width together, not over axes \[1\]"
+    refused(writer, image, dense(writer, largest), line)
 
 
 def test_orders_that_cancel_are_nothing() -> None:
