@@ -60,10 +60,16 @@ def joint_searches(results: Results) -> str:
 
 
 def tuned_strategies(results: Results) -> str:
-    """Settings that were chosen for each strategy, and the regret with them and with the defaults."""
+    """Settings that were chosen for each strategy, and the regret on the seeds that chose them."""
     if not results["strategies"]:
         return _NOT_YET
-    titles = ("strategy", "chosen", "tried", "mean regret", "with the defaults")
+    titles = (
+        "strategy",
+        "chosen",
+        "tried",
+        "mean regret on the seeds that chose it",
+        "with the defaults",
+    )
     rows = [
         [
             name,

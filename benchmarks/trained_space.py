@@ -1,6 +1,6 @@
 """A joint space whose accuracies this project makes: every network of an experiment's space, trained alone.
 
-Run as ``python benchmarks/trained_space.py [EXPERIMENT] [--data DIR] [--work DIR] [--out FILE] [--jobs N]``. A supernet is
+Run as ``python benchmarks/trained_space.py [EXPERIMENT --out FILE] [--data DIR] [--work DIR] [--jobs N]``. A supernet is
 trained, and every network tested with its weights; every network is trained alone, and some of them with
 further seeds. All are quantized to int8 and tested on the test images. The table is what ``cosilico joint`` reads.
 What was ended goes on with the same command: the supernet from its last epoch, all else without the networks in training.
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from claim import spread
+from claim import require_counts, spread
 from cosilico.cache import document_digest, source_digest
 from cosilico.joint.trained import FASHION, table_file
 from cosilico.progress import Report, progress_bar
@@ -39,6 +39,8 @@ from search.networks.trained_table import SCHEMA
 from search.shared_training import SharedTraining
 from search.strategies.joint_baseline_settings import JointBaselineSettings
 from search.tasks.task import Task
+from sim.spec.archives import file_sha256
+from sim.spec.documents import read_json
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from testbench.validation.journal import Journal
@@ -78,19 +80,26 @@ _kept: list[_Trained] = []
 
 def main(words: Sequence[str] | None = None) -> None:
     """Train what the journal lacks, and write the table."""
-    here = Path(__file__)
+    own = Path(__file__).with_suffix(".toml")
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("experiment", nargs="?", type=Path, default=here.with_suffix(".toml"))
+    parser.add_argument("experiment", nargs="?", type=Path, default=own)
     parser.add_argument("--data", help="folder of the data, in the place of the experiment's")
     parser.add_argument("--work", type=Path, default=Path("build/evidence/trained_space"))
-    parser.add_argument("--out", type=Path, default=table_file(FASHION))
+    parser.add_argument("--out", type=Path, help="[the table of the space fashion]")
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--repeated", type=int, default=REPEATED)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--scheduler", help="address of a Dask scheduler")
-    parser.add_argument("--force", action="store_true", help="begin anew")
+    parser.add_argument(
+        "--force", action="store_true", help="begin anew, and replace another table"
+    )
     given = parser.parse_args(words)
     try:
+        require_counts(seeds=given.seeds, repeated=given.repeated, jobs=given.jobs)
+        if given.out is None:
+            if given.experiment.resolve() != own.resolve():
+                raise CosilicoError("--out must be given with an EXPERIMENT of one's own")
+            given.out = table_file(FASHION)
         make_table(given)
     except CosilicoError as error:
         parser.exit(2, f"trained_space: {error}\n")
@@ -102,7 +111,7 @@ def make_table(given: argparse.Namespace) -> None:
     Raises
     ------
     CosilicoError
-        If the experiment is wrong, or the folder has another experiment's work.
+        If the experiment is wrong, or the folder or the table is another experiment's.
     """
     experiment = with_data(load_experiment(given.experiment), given.data)
     task = load_task(experiment)
@@ -110,13 +119,17 @@ def make_table(given: argparse.Namespace) -> None:
     members = {member.key: member for member in members_of(family)}
     given.work.mkdir(parents=True, exist_ok=True)
     identity = identity_of(experiment)
+    require_own(given.out, identity, force=given.force)
+    journal = journal_of(given.work / "tests.jsonl", identity, force=given.force)
     with progress_bar() as report:
         trained = train_supernet(
             experiment, task, family, given.work, identity, report, renew=given.force
         )
-        journal = Journal(given.work / "tests.jsonl", identity, renew=given.force)
+        weights = file_sha256(given.work / SUPERNET_FILE, "supernet")
+        repeated = repeated_of(family, members, given.repeated)
+        tests = tests_of(members, repeated, given.seeds, weights)
         run_all(
-            tests_of(members, repeated_of(family, members, given.repeated), given.seeds),
+            tests,
             tested,
             journal,
             given.jobs,
@@ -126,9 +139,39 @@ def make_table(given: argparse.Namespace) -> None:
             prepare=keep,
             arguments=(experiment, (given.work / SUPERNET_FILE).resolve()),
         )
-    table = table_of(experiment, task, identity, list(members), journal.records, trained)
+    records = {key: journal.records[key] for key in tests}
+    table = table_of(experiment, task, identity, tests, records, trained)
     write_atomic(given.out, json.dumps(table, indent=1) + "\n")
     print(json.dumps(figures(table), indent=1))
+
+
+def require_own(path: Path, identity: Mapping[str, Any], *, force: bool) -> None:
+    """Raise if a file is no table, or that of another experiment which is not to be replaced.
+
+    Raises
+    ------
+    CosilicoError
+    """
+    if not path.exists():
+        return
+    content = read_json(path, "table of accuracies")
+    if not isinstance(content, dict) or "children" not in content:
+        raise CosilicoError(f"{path} must be absent or a table of accuracies")
+    training = content.get("training") or {}
+    same = all(training.get(name) == identity[name] for name in ("experiment", "data"))
+    if content["children"] and not same and not force:
+        raise CosilicoError(
+            f"table {path} must be of the same experiment and data, or --force must be given"
+        )
+
+
+def journal_of(path: Path, identity: Mapping[str, Any], *, force: bool) -> Journal:
+    """Journal of the tests; with ``force`` an empty one, also where its work is the same."""
+    journal = Journal(path, identity, renew=force)
+    if force and journal.records:
+        path.unlink()  # while its lock is held
+        journal = Journal(path, identity)
+    return journal
 
 
 def with_data(experiment: Experiment, data: str | None) -> Experiment:
@@ -165,6 +208,8 @@ def identity_of(experiment: Experiment) -> dict[str, Any]:
         "experiment": document,
         "data": experiment.task.fingerprint(),
         "sources": source_digest("search", "sim"),
+        "script": file_sha256(Path(__file__), "script"),
+        "supernet_seed": SUPERNET_SEED,
         "torch": torch.__version__,
     }
 
@@ -235,10 +280,22 @@ def repeated_of(family: NetworkFamily, members: Mapping[str, Any], count: int) -
 
 
 def tests_of(
-    members: Mapping[str, Any], repeated: Sequence[str], seeds: int
+    members: Mapping[str, Any], repeated: Sequence[str], seeds: int, weights: str
 ) -> dict[str, tuple[str, int | None]]:
-    """Arguments of all tests by their keys: a network and its seed, None for the shared weights."""
-    tests: dict[str, tuple[str, int | None]] = {f"{key}:shared": (key, None) for key in members}
+    """Arguments of all tests by their keys: a network and its seed, None for the shared weights.
+
+    Parameters
+    ----------
+    members : mapping of str to member
+    repeated : sequence of str
+        Networks that are trained with all seeds.
+    seeds : int
+    weights : str
+        Digest of the shared weights; tests with others are not theirs.
+    """
+    tests: dict[str, tuple[str, int | None]] = {
+        f"{key}:shared:{weights}": (key, None) for key in members
+    }
     tests |= {f"{key}:0": (key, 0) for key in members}
     tests |= {f"{key}:{seed}": (key, seed) for seed in range(1, seeds) for key in repeated}
     return tests
@@ -279,22 +336,21 @@ def table_of(
     experiment: Experiment,
     task: Task,
     identity: Mapping[str, Any],
-    keys: Sequence[str],
+    tests: Mapping[str, tuple[str, int | None]],
     records: Mapping[str, Mapping[str, Any]],
     supernet: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Table that :func:`search.networks.trained_table.read_trained_table` reads."""
+    """Table that :func:`search.networks.trained_table.read_trained_table` reads: of the tests and no other record."""
+    by_seed: dict[str, dict[int | None, Mapping[str, Any]]] = {}
+    for test, (key, seed) in tests.items():
+        by_seed.setdefault(key, {})[seed] = records[test]
     children = {}
-    for key in keys:
-        others = [
-            records[f"{key}:{seed}"]["post_training"]
-            for seed in range(1, len(records))
-            if f"{key}:{seed}" in records
-        ]
+    for key, of_seed in by_seed.items():
+        others = [row["post_training"] for seed, row in of_seed.items() if seed]
         children[key] = {
-            "full_precision": records[f"{key}:0"]["full_precision"],
-            "post_training": records[f"{key}:0"]["post_training"],
-            "shared_weights": records[f"{key}:shared"]["post_training"],
+            "full_precision": of_seed[0]["full_precision"],
+            "post_training": of_seed[0]["post_training"],
+            "shared_weights": of_seed[None]["post_training"],
             **({"other_seeds": others} if others else {}),
         }
     space = replace(
@@ -309,7 +365,7 @@ def table_of(
             "supernet": dict(supernet),
             "cpu_s": {
                 "alone": spread(
-                    [row["cpu_s"] for key, row in records.items() if not key.endswith(":shared")]
+                    [records[key]["cpu_s"] for key, (_, seed) in tests.items() if seed is not None]
                 ),
                 "all": round(sum(row["cpu_s"] for row in records.values()) + supernet["cpu_s"], 1),
             },

@@ -1,14 +1,15 @@
 """Figures of a table of trained networks: rank correlation with shared weights, spread, and the seed's noise."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.stats import kendalltau, spearmanr
 
 from page_tables import table_lines
 
-__all__ = ["figures", "trained_space"]
+__all__ = ["figures", "pooled_deviation", "trained_space"]
 
 Results = Mapping[str, Any]
 
@@ -43,7 +44,7 @@ def figures(table: Results) -> dict[str, Any]:
         "median": float(np.median(alone)),
         "most": float(alone.max()),
         "deviation": float(alone.std(ddof=1)),
-        "noise": float(np.sqrt(np.mean([own.var(ddof=1) for own in seeds]))) if seeds else None,
+        "noise": pooled_deviation(seeds) if seeds else None,
         "repeated": len(seeds),
         "kendall": float(kendalltau(alone, shared).statistic),
         "spearman": float(spearmanr(alone, shared).statistic),
@@ -52,6 +53,12 @@ def figures(table: Results) -> dict[str, Any]:
         "lost": float((real - alone).mean()),
         "cpu_h": table["training"]["cpu_s"]["all"] / 3600,
     }
+
+
+def pooled_deviation(samples: Sequence[NDArray[np.float64]]) -> float:
+    """Standard deviation within samples that may differ in size, each with a mean of its own."""
+    squares = sum(float(((own - own.mean()) ** 2).sum()) for own in samples)
+    return float(np.sqrt(squares / sum(len(own) - 1 for own in samples)))
 
 
 def trained_space(results: Results) -> str:

@@ -18,7 +18,7 @@ import numpy as np
 from claim import Settings, settings_of
 from cosilico.comparison_experiment import budgeted
 from cosilico.joint.truth import read_truth
-from cosilico.tuned_strategies import SCHEMA, names_digest
+from cosilico.tuned_strategies import DECIDED, SCHEMA, networks_digest
 from joint_searches import Searched, objective_of, run_searches
 from search.strategies.settings import PairBudgetSettings
 from sim.spec.files import write_atomic
@@ -82,8 +82,7 @@ CHOICES: Mapping[str, Mapping[str, Sequence[Any]]] = {
 
 LEFT = frozenset(
     {
-        *("strategy", "budget"),  # those of the comparison
-        *("trials", "factor", "episodes", "samples"),  # the budget decides
+        *DECIDED,
         # Train nothing where accuracies are known
         *("warmup_epochs", "proxy_epochs", "proxy_share", "proxy_batch", "proxy_learning_rate"),
         *("child_epochs", "child_share"),
@@ -126,7 +125,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     content = {
         "schema": SCHEMA,
         "benchmark": truth.benchmark,
-        "networks": names_digest(truth.names),
+        "networks": networks_digest(truth),
         "space": truth.space.name,
         "metric": objective.metric,
         "budget": settings.budget,

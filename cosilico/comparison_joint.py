@@ -125,7 +125,7 @@ def compare_on_joint(
     """
     truth = read_truth(folder)
     if settings.tuned is not None:
-        settings.tuned.require_other(truth.names)
+        settings.tuned.require_for(truth, settings.budget)
     budget = settings.area_budget
     objective = Objective(
         metric=settings.metric,

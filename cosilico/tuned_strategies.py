@@ -8,17 +8,18 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from cosilico.cache import document_digest
+from cosilico.joint.truth import JointTruth
 from search.strategies.settings import PairBudgetSettings
 from sim.spec.documents import Record, checked, read_json
 from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.rules import Digest, Integer
 
-__all__ = ["SCHEMA", "TunedStrategies", "names_digest", "read_tuned"]
+__all__ = ["DECIDED", "SCHEMA", "TunedStrategies", "networks_digest", "read_tuned"]
 
 SCHEMA = 1
 
-_KEPT = ("strategy", "budget")
-"""Fields that a comparison decides."""
+DECIDED = ("strategy", "budget", "trials", "factor", "episodes", "samples")
+"""Fields that a comparison decides by its budget; no file of tuned strategies may have one."""
 
 
 class _Strategy(Record):
@@ -34,6 +35,7 @@ class _Tuned(Record):
     benchmark: str = ""
     networks: Annotated[str, Digest()] | None = None
     budget: Annotated[int, Integer(1, 100_000_000)] | None = None
+    smoke: bool = False
     strategies: dict[str, _Strategy]
 
 
@@ -46,17 +48,20 @@ class TunedStrategies:
     benchmark : str
         On whose networks they were tuned.
     networks : str
-        Digest of these networks' names: :func:`names_digest`.
+        Digest of these networks: :func:`networks_digest`.
     budget : int
         Evaluations of a search with which they were tuned.
     strategies : mapping of str to mapping
         Values by field, by the strategy's name; those that are left out have their defaults.
+    smoke : bool
+        Whether they were tuned at the size of a smoke test, whose figures do not count.
     """
 
     benchmark: str
     networks: str
     budget: int
     strategies: Mapping[str, Mapping[str, Any]]
+    smoke: bool = False
 
     def to_json(self) -> dict[str, Any]:
         """Fields as a JSON object."""
@@ -64,6 +69,7 @@ class TunedStrategies:
             "benchmark": self.benchmark,
             "networks": self.networks,
             "budget": self.budget,
+            "smoke": self.smoke,
             "strategies": {name: dict(chosen) for name, chosen in self.strategies.items()},
         }
 
@@ -81,7 +87,7 @@ class TunedStrategies:
         if name not in self.strategies:
             known = ", ".join(self.strategies)
             raise CosilicoError(f"tuned strategies must have {name!r}, but are {known}")
-        own = {entry.name for entry in fields(settings)} - set(_KEPT)
+        own = {entry.name for entry in fields(settings)} - set(DECIDED)
         for field in self.strategies[name]:
             if field not in own:
                 raise CosilicoError(
@@ -89,23 +95,30 @@ class TunedStrategies:
                 )
         return replace(settings, **self.strategies[name])
 
-    def require_other(self, names: tuple[str, ...]) -> None:
-        """Raise unless networks are others than those on which the settings were tuned.
+    def require_for(self, truth: JointTruth, budget: int) -> None:
+        """Raise unless searches with a budget can be judged with these settings.
 
         Raises
         ------
         CosilicoError
-            Else searches would be judged where they were tuned.
+            If the networks are those on which the settings were tuned, the budget is not that with which they were,
+            or a smoke test has made the file.
         """
-        if names_digest(names) == self.networks:
+        if self.smoke:
+            raise CosilicoError("tuned strategies must be of a whole run, not of a smoke test")
+        if budget != self.budget:
+            raise CosilicoError(
+                f"budget must be that of the tuned strategies, {self.budget}, not {budget}"
+            )
+        if networks_digest(truth) == self.networks:
             raise CosilicoError(
                 f"tuned strategies must be of another benchmark than the judge's, not of {self.benchmark!r}"
             )
 
 
-def names_digest(names: tuple[str, ...]) -> str:
-    """Digest of the names of a joint space's networks."""
-    return document_digest(list(names))
+def networks_digest(truth: JointTruth) -> str:
+    """Digest of a joint space's networks, in whichever order: their family, and their names."""
+    return document_digest({"family": truth.family, "names": sorted(truth.names)})
 
 
 def read_tuned(path: Path) -> TunedStrategies:
@@ -125,4 +138,5 @@ def read_tuned(path: Path) -> TunedStrategies:
         networks=document.networks,
         budget=document.budget,
         strategies={name: entry.chosen for name, entry in document.strategies.items()},
+        smoke=document.smoke,
     )

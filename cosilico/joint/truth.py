@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -73,6 +73,8 @@ class JointTruth:
     accuracy : AccuracyKind
     space : HardwareSpace
     networks : KnownNetworks
+    family : mapping or None
+        Family of the networks as JSON; None for cells.
     classes : int
         Classes of the benchmark's images.
     numbers : dict of str to int
@@ -90,6 +92,7 @@ class JointTruth:
     accuracy: AccuracyKind
     space: HardwareSpace
     networks: KnownNetworks
+    family: Mapping[str, Any] | None
     classes: int
     numbers: dict[str, int]
     accuracies: NDArray[np.float64]
@@ -197,6 +200,7 @@ def read_truth(folder: Path) -> JointTruth:
         accuracy=kind,
         space=space,
         networks=networks,
+        family=None if summary.family is None else summary.family.model_dump(mode="json"),
         classes=classes,
         numbers={name: number for number, name in enumerate(known)},
         accuracies=np.array(list(known.values())),

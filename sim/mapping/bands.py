@@ -82,7 +82,8 @@ def band_times(kernel_y, kernel_x, stride_y, stride_x, pixels, band, windows, le
 def _interval(kernel_y, kernel_x, stride_y, fresh, pixels, highest, least, stores, lag):
     """Initiation interval of a band with ``highest`` rows of windows, of each of which ``fresh`` columns are read anew."""
     cycles = max(least, stores, ceil_div(kernel_y * kernel_x, DOT_WIDTH))
-    # where windows overlap, the first set reads the most, as others share rows with it
+    # where windows overlap, the first set reads the most, as others share rows with it; this needs a lag that is not
+    # negative, of which each set so far has an equal part
     most = 1 if kernel_y >= stride_y else pixel_sets(highest, pixels)
     for number in range(1, most + 1):
         rows = (min(number * pixels, highest) - 1) * stride_y + kernel_y

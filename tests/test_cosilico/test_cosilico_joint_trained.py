@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -13,14 +14,14 @@ import pytest
 
 from claim import settings_of
 from claim_pages import tuned_strategies
+from cosilico import comparison_joint
 from cosilico.cli import main
 from cosilico.comparison_experiment import budgeted
-from cosilico.comparison_joint import JointComparisonSettings, compare_on_joint
 from cosilico.joint.accuracy_kind import AccuracyKind
 from cosilico.joint.benchmark import joint_benchmark
 from cosilico.joint.trained import FASHION, table_file
 from cosilico.joint.truth import JointTruth, read_truth
-from cosilico.tuned_strategies import TunedStrategies, names_digest, read_tuned
+from cosilico.tuned_strategies import DECIDED, TunedStrategies, networks_digest, read_tuned
 from joint_truth import write_joint_truth, write_trained_truth
 from search.networks.members import members_of
 from search.strategies import CO_SEARCHES
@@ -126,13 +127,106 @@ def test_every_strategy_searches_trained_networks(
 def test_strategies_are_tuned_with_equal_tries(tuned_file: Path, truth: JointTruth) -> None:
     script = import_module("tune_strategies")
     content = json.loads(tuned_file.read_text())
-    assert content["networks"] == names_digest(truth.names)
+    assert content["networks"] == networks_digest(truth)
     assert set(content["strategies"]) == set(CO_SEARCHES)
     for name, entry in content["strategies"].items():
         assert entry["tried"] == (3 if script.CHOICES[name] else 1)
-        assert entry["mean_regret"] <= entry["default_mean_regret"]
+        assert 0 <= entry["mean_regret"] <= 1
+        assert set(entry["chosen"]) <= set(script.CHOICES[name])
     lines = tuned_strategies(content).splitlines()
     assert len(lines) == len(CO_SEARCHES) + 2
+    assert "mean regret on the seeds that chose it" in lines[0]
+
+
+def test_the_tried_settings_with_the_least_mean_regret_are_chosen(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = import_module("tune_strategies")
+    means = {"evolution": (0.3, 0.1, 0.2), "dna": (0.1, 0.1, 0.2)}
+
+    def made(settings: Any, tasks: Any) -> dict[str, list[dict[str, Any]]]:
+        rows = {}
+        for task in tasks:
+            name, _, place = task.partition(":")
+            mean = means.get(name, (0.5,) * 3)[int(place)]
+            rows[task] = [{"regret": mean - 0.05}, {"regret": mean + 0.05}]
+        return rows
+
+    monkeypatch.setattr(script, "run_searches", made)
+    words = ["--smoke", "--joint", str(folder), "--work", str(tmp_path)]
+    strategies = script.measure(settings_of("Smoke.", "tune_strategies.py", words))["strategies"]
+    tried = script.candidates("evolution", 40, script.SMOKE_TRIED)
+    assert strategies["evolution"]["chosen"] == tried[1][0] != {}
+    assert strategies["evolution"]["mean_regret"] == pytest.approx(0.1)
+    assert strategies["evolution"]["default_mean_regret"] == pytest.approx(0.3)
+    assert strategies["dna"]["chosen"] == {}
+
+
+def test_searches_of_other_accuracies_or_sources_are_run_again(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = import_module("joint_searches")
+    other = tmp_path / "joint"
+    shutil.copytree(folder, other)
+    calls: list[str] = []
+
+    def counted(searches: Any, run: Any, journal: Any, *others: Any, **options: Any) -> None:
+        for key in set(searches) - set(journal.records):
+            calls.append(key)
+            journal.append(key, {"regret": 0.0})
+
+    monkeypatch.setattr(script, "run_all", counted)
+    words = ["--smoke", "--seeds", "2", "--joint", str(other), "--work", str(tmp_path / "work")]
+    settings = settings_of("Smoke.", "tune_strategies.py", words)
+    tasks = {"one": (budgeted("random", 40), script.objective_of(read_truth(other), "latency"))}
+    for _ in range(2):
+        script.run_searches(settings, tasks)
+        assert len(calls) == 2
+    summary = (other / "joint.json").read_bytes()
+    with (other / "networks.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    for row in rows:
+        row["post_training"] = str(float(row["post_training"]) - 0.01)
+    with (other / "networks.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+    script.run_searches(settings, tasks)
+    assert (other / "joint.json").read_bytes() == summary
+    assert len(calls) == 4
+    monkeypatch.setattr(script, "source_digest", lambda *names: "0" * 64)
+    script.run_searches(settings, tasks)
+    assert len(calls) == 6
+
+
+def test_networks_are_told_apart_by_family_and_names_in_whichever_order(truth: JointTruth) -> None:
+    digest = networks_digest(truth)
+    turned = replace(truth, numbers=dict(reversed(truth.numbers.items())))
+    assert networks_digest(turned) == digest
+    assert truth.family is not None
+    assert networks_digest(replace(truth, family={**truth.family, "classes": 3})) != digest
+    assert networks_digest(replace(truth, family=None)) != digest
+
+
+@pytest.mark.parametrize("name", ["jobs", "seeds", "budget"])
+def test_counts_of_an_experiment_begin_at_one(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        settings_of("Smoke.", "tune_strategies.py", [f"--{name}", "0", "--work", str(tmp_path)])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err == (
+        f"tune_strategies: --{name} must be an integer from 1 on, not 0\n"
+    )
+
+
+def test_fields_that_a_budget_sets_are_tuned_for_it_or_not_at_all() -> None:
+    script = import_module("tune_strategies")
+    assert set(DECIDED) <= script.LEFT
+    for name, choices in script.CHOICES.items():
+        small, large = budgeted(name, 40).to_json(), budgeted(name, 1000).to_json()
+        moved = {field for field in small if small[field] != large[field]}
+        assert moved - set(DECIDED) <= set(choices)
 
 
 def test_every_setting_is_tuned_or_left_for_a_reason() -> None:
@@ -151,23 +245,45 @@ def test_every_setting_is_tuned_or_left_for_a_reason() -> None:
 
 
 def test_tuned_settings_are_those_of_a_comparison_elsewhere(
-    tuned_file: Path, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tuned_file: Path,
+    folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     other = write_joint_truth(tmp_path / "cells")
     content = json.loads(tuned_file.read_text())
+    assert content["smoke"]
     content["strategies"]["evolution"]["chosen"] = {"population": 4, "sample": 2}
-    (tmp_path / "tuned.json").write_text(json.dumps(content))
-    words = ["--seeds", "1", "--budget", "24", "--jobs", "1", "--strategies", "random,evolution"]
+    words = ["--seeds", "1", "--budget", "40", "--jobs", "1", "--strategies", "random,evolution"]
     words += ["--tuned", str(tmp_path / "tuned.json")]
+    (tmp_path / "tuned.json").write_text(json.dumps(content))
+    assert main(["compare", str(other), "--out", str(tmp_path / "smoke"), *words]) == 2
+    assert capsys.readouterr().err == (
+        "cosilico: tuned strategies must be of a whole run, not of a smoke test\n"
+    )
+    (tmp_path / "tuned.json").write_text(json.dumps(content | {"smoke": False}))
+    less = [word if word != "40" else "24" for word in words]
+    assert main(["compare", str(other), "--out", str(tmp_path / "less"), *less]) == 2
+    assert capsys.readouterr().err == (
+        "cosilico: budget must be that of the tuned strategies, 40, not 24\n"
+    )
+    assert not (tmp_path / "smoke").exists()
+    assert not (tmp_path / "less").exists()
+    given: dict[str, Any] = {}
+    run_all = vars(comparison_joint)["run_all"]
+
+    def spied(searches: dict[str, tuple[Any, ...]], *others: Any, **options: Any) -> None:
+        given.update({key: chosen for key, (chosen, _) in searches.items()})
+        run_all(searches, *others, **options)
+
+    monkeypatch.setattr(comparison_joint, "run_all", spied)
     assert main(["compare", str(other), "--out", str(tmp_path / "tuned"), *words]) == 0
     document = json.loads((tmp_path / "tuned" / "comparison.json").read_text())
     assert document["joint"]["tuned"]["strategies"]["evolution"] == {"population": 4, "sample": 2}
-    same = JointComparisonSettings(strategies=("evolution",), seeds=1, budget=24)
-    plain = compare_on_joint(other, tmp_path / "plain", same, jobs=1)
-    (search,) = document["strategies"]["evolution"]["searches"]
-    assert search["anytime_score"] != plain.runs[0].curve[-1][1] or (
-        search["trainings"] != plain.runs[0].trainings
-    )
+    chosen: dict[str, Any] = {"population": 4, "sample": 2}
+    assert given["evolution:0"] == replace(budgeted("evolution", 40), **chosen)
+    assert given["evolution:0"] != budgeted("evolution", 40)
     capsys.readouterr()
     assert main(["compare", str(folder), "--out", str(tmp_path / "self"), *words]) == 2
     assert re.fullmatch(
@@ -185,6 +301,7 @@ def test_tuned_settings_are_those_of_a_comparison_elsewhere(
     ("chosen", "line"),
     [
         ({"budget": 3}, r"^tuned strategy evolution must have fields of its own, not 'budget'$"),
+        ({"samples": 3}, r"^tuned strategy evolution must have fields of its own, not 'samples'$"),
         ({"trials": 3}, r"^tuned strategy evolution must have fields of its own, not 'trials'$"),
         ({"population": 1}, r"^population must be an integer in 2 … 100000, not 1$"),
         (None, r"^tuned strategies must have 'evolution', but are random$"),
