@@ -166,7 +166,7 @@ def require_own(path: Path, identity: Mapping[str, Any], *, force: bool) -> None
 
 
 def journal_of(path: Path, identity: Mapping[str, Any], *, force: bool) -> Journal:
-    """Journal of the tests; with ``force`` an empty one, also where its work is the same."""
+    """Journal of the tests, which ``force`` empties even where its work is the same."""
     journal = Journal(path, identity, renew=force)
     if force and journal.records:
         path.unlink()  # while its lock is held

@@ -19,7 +19,7 @@ __all__ = ["DECIDED", "SCHEMA", "TunedStrategies", "networks_digest", "read_tune
 SCHEMA = 1
 
 DECIDED = ("strategy", "budget", "trials", "factor", "episodes", "samples")
-"""Fields that a comparison decides by its budget; no file of tuned strategies may have one."""
+"""Fields that a comparison decides by its budget; a file of tuned strategies must have none."""
 
 
 class _Strategy(Record):
