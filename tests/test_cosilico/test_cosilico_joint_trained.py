@@ -258,6 +258,7 @@ def test_tuned_settings_are_those_of_a_comparison_elsewhere(
     words = ["--seeds", "1", "--budget", "40", "--jobs", "1", "--strategies", "random,evolution"]
     words += ["--tuned", str(tmp_path / "tuned.json")]
     (tmp_path / "tuned.json").write_text(json.dumps(content))
+    capsys.readouterr()
     assert main(["compare", str(other), "--out", str(tmp_path / "smoke"), *words]) == 2
     assert capsys.readouterr().err == (
         "cosilico: tuned strategies must be of a whole run, not of a smoke test\n"
