@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cosilico.cache import source_digest
 from cosilico.joint.truth import JointTruth
 from sim.cost.objective import Objective
+from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Settings",
     "fixed_hardware_gains",
     "least_costs",
+    "require_counts",
     "settings_of",
     "spread",
     "write_claims",
@@ -109,6 +111,10 @@ def settings_of(doc: str | None, file: str, words: Sequence[str] | None = None) 
     parser.add_argument("--scheduler")
     parser.add_argument("--smoke", action="store_true", help="seconds, and no figure that counts")
     given = parser.parse_args(words)
+    try:
+        require_counts(seeds=given.seeds, budget=given.budget, jobs=given.jobs)
+    except CosilicoError as error:
+        parser.exit(2, f"{name}: {error}\n")
     made = given.work / f"{name}.json" if given.smoke else Path(file).with_suffix(".json")
     given.work.mkdir(parents=True, exist_ok=True)
     return Settings(
@@ -121,6 +127,18 @@ def settings_of(doc: str | None, file: str, words: Sequence[str] | None = None) 
         scheduler=given.scheduler or None,
         smoke=given.smoke,
     )
+
+
+def require_counts(**counts: int | None) -> None:
+    """Raise unless each argument that is given is at least 1.
+
+    Raises
+    ------
+    CosilicoError
+    """
+    for name, value in counts.items():
+        if value is not None and value < 1:
+            raise CosilicoError(f"--{name} must be an integer from 1 on, not {value}")
 
 
 def spread(values: Sequence[float]) -> dict[str, float | int]:

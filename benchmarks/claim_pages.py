@@ -1,12 +1,19 @@
 """Tables of the pages on the claims of papers, on the joint truth, and on shared accelerators."""
 
+import json
 from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
 from page_tables import table_lines
 
-__all__ = ["claims", "joint_searches", "shared_accelerators", "shared_front"]
+__all__ = [
+    "claims",
+    "joint_searches",
+    "shared_accelerators",
+    "shared_front",
+    "tuned_strategies",
+]
 
 Results = Mapping[str, Any]
 
@@ -50,6 +57,31 @@ def joint_searches(results: Results) -> str:
             ]
         )
     return "\n".join(table_lines(titles, rows, text=1))
+
+
+def tuned_strategies(results: Results) -> str:
+    """Settings that were chosen for each strategy, and the regret on the seeds that chose them."""
+    if not results["strategies"]:
+        return _NOT_YET
+    titles = (
+        "strategy",
+        "chosen",
+        "tried",
+        "mean regret on the seeds that chose it",
+        "with the defaults",
+    )
+    rows = [
+        [
+            name,
+            ", ".join(f"`{field} = {json.dumps(value)}`" for field, value in row["chosen"].items())
+            or "the defaults",
+            f"{row['tried']}",
+            f"{100 * row['mean_regret']:.2f} %",
+            f"{100 * row['default_mean_regret']:.2f} %",
+        ]
+        for name, row in results["strategies"].items()
+    ]
+    return "\n".join(table_lines(titles, rows, text=2))
 
 
 def shared_accelerators(results: Results) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 import torch
 
 from claim import Settings
+from cosilico.cache import document_digest, source_digest
 from cosilico.comparison_joint_run import EPOCH_SHARE, joint_target
+from cosilico.joint.enumeration import NETWORKS_FILE, SUMMARY_FILE
 from cosilico.joint.judge import JointJudge
 from cosilico.joint.truth import JointTruth, read_truth
 from cosilico.progress import progress_bar
@@ -96,6 +98,8 @@ def run_searches(
 ) -> dict[str, list[Searched]]:
     """Run searches with all seeds; a run that was ended goes on with the same command.
 
+    Searches of other pairs, accuracies, settings or sources have a journal of their own beside it.
+
     Parameters
     ----------
     settings : Settings
@@ -107,12 +111,15 @@ def run_searches(
         Records of all seeds by the task's name.
     """
     identity = {
-        "joint": file_sha256(settings.joint / "joint.json", "joint enumeration"),
+        "joint": file_sha256(settings.joint / SUMMARY_FILE, "joint enumeration"),
+        "networks": file_sha256(settings.joint / NETWORKS_FILE, "file of networks"),
+        "sources": source_digest("search", "sim"),
         "tasks": {
             name: [asdict(chosen), repr(objective)] for name, (chosen, objective) in tasks.items()
         },
     }
-    journal = Journal(settings.work / "searches.jsonl", identity)
+    file = f"searches-{document_digest(identity)[:16]}.jsonl"
+    journal = Journal(settings.work / file, identity)
     keys = {f"{name}:{seed}": (name, seed) for name in tasks for seed in range(settings.seeds)}
     with progress_bar() as report:
         run_all(

@@ -3,7 +3,7 @@
     python benchmarks/pages.py [--check]
 
 A block of a page lies between `<!-- from benchmarks/FILE.json: NAME -->` and `<!-- end -->`; the file may
-also be in `sim/cost` or `sim/timing`. `make pages` rewrites all of them, and a test compares them. With ``--check`` nothing is written, and the
+also be in `sim/cost`, `sim/timing` or `cosilico/joint`. `make pages` rewrites all of them, and a test compares them. With ``--check`` nothing is written, and the
 exit status is 1 if a page is behind its file.
 """
 
@@ -18,7 +18,7 @@ from typing import Any
 
 from rich.console import Console
 
-from claim_pages import claims, joint_searches, shared_accelerators, shared_front
+from claim_pages import claims, joint_searches, shared_accelerators, shared_front, tuned_strategies
 from clock_pages import bitstream, clock_reach, module_paths, routed_modules
 from cosilico.console import Column, fitted_table
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows
@@ -50,6 +50,7 @@ from search_pages import (
 from silicon_pages import SILICON
 from speed_pages import speed
 from trade_pages import edge_limits, edge_optima, edge_trade, edge_utilization, tiny_limits
+from trained_space_pages import trained_space
 
 ROOT = Path(__file__).parent.parent
 PAGES = ("README.md", "docs/**/*.md", "benchmarks/*.md")
@@ -57,7 +58,7 @@ PAGES = ("README.md", "docs/**/*.md", "benchmarks/*.md")
 Results = Mapping[str, Any]
 
 _BLOCK = re.compile(
-    r"(<!-- from ((?:benchmarks|sim/cost|sim/timing)/\w+\.json): (\w+) -->\n)(.*?)(<!-- end -->)",
+    r"(<!-- from ((?:benchmarks|sim/cost|sim/timing|cosilico/joint)/\w+\.json): (\w+) -->\n)(.*?)(<!-- end -->)",
     re.DOTALL,
 )
 
@@ -452,6 +453,8 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         speed,
         claims,
         joint_searches,
+        tuned_strategies,
+        trained_space,
         shared_accelerators,
         shared_front,
         *SILICON,

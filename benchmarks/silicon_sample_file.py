@@ -6,63 +6,50 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
-
 from hwgen.synthesis.samples import DesignSample, ModuleSample, TargetSamples
 from hwgen.synthesis.silicon_fitting import fit_samples
 from sim.cost.silicon_fit import FIGURES, SiliconFits
+from sim.cost.silicon_origin import (
+    SCHEMA,
+    OriginRecord,
+    SiliconOrigin,
+    TargetRecord,
+    origin_fields,
+    target_fields,
+)
 from sim.spec.accelerator_record import accelerator_of
 from sim.spec.archives import read_bytes
 from sim.spec.documents import DOCUMENT_LIMIT_BYTES, Record, checked, parse_json
 from sim.spec.errors import DesignFileError
 from sim.spec.files import write_atomic
-from sim.spec.rules import Digest, Integer, Name, Number, shown
+from sim.spec.rules import Integer, Name, Number, shown
 
 __all__ = ["SampleFile", "load_samples", "save_samples"]
 
-_SCHEMA = 1
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SampleFile:
+class SampleFile(SiliconOrigin):
     """Mapped accelerators of a gateware and where they are from.
 
     Parameters
     ----------
-    gateware_hash : str
-        Gateware that was synthesized.
-    tool : str
-        Name and version.
-    spaces : sequence of str
-        Spaces that accelerators were drawn from.
-    seed : int
+    gateware_hash, tool, spaces, seed
+        As of :class:`~sim.cost.silicon_origin.SiliconOrigin`.
     targets : sequence of TargetSamples
     """
 
-    gateware_hash: str
-    tool: str
-    spaces: Sequence[str]
-    seed: int
     targets: Sequence[TargetSamples]
 
     def fits(self) -> SiliconFits:
         """Fit every target."""
-        return SiliconFits(
-            gateware_hash=self.gateware_hash,
-            tool=self.tool,
-            spaces=self.spaces,
-            seed=self.seed,
-            fits=[fit_samples(samples) for samples in self.targets],
-        )
+        fits = [fit_samples(samples) for samples in self.targets]
+        return SiliconFits(**origin_fields(self), fits=fits)
 
     def to_json(self) -> dict[str, Any]:
         """Content of the file, as a JSON object; equal modules of a target stand there once."""
         return {
-            "schema": _SCHEMA,
-            "gateware_hash": self.gateware_hash,
-            "tool": self.tool,
-            "spaces": list(self.spaces),
-            "seed": self.seed,
+            "schema": SCHEMA,
+            **origin_fields(self),
             "targets": [_target_json(samples) for samples in self.targets],
         }
 
@@ -83,10 +70,7 @@ def _target_json(samples: TargetSamples) -> dict[str, Any]:
         "held_out": [design(sample) for sample in samples.held_out],
     }
     return {
-        "target": samples.target,
-        "feature_nm": samples.feature_nm,
-        "clock_mhz": samples.clock_mhz,
-        "flow": samples.flow,
+        **target_fields(samples),
         "modules": [
             {"kind": kind, "size": size, "figures": dict(zip(names, figures, strict=True))}
             for kind, size, names, figures in places
@@ -106,22 +90,13 @@ class _DesignRecord(Record):
     modules: list[list[Annotated[int, Integer(0, 1_000_000)]]]
 
 
-class _TargetRecord(Record):
-    target: Annotated[str, Name()]
-    feature_nm: Annotated[float, Number(0, 1e6)]
-    clock_mhz: Annotated[float, Number(0, 1e6)]
-    flow: Annotated[str, Digest()]
+class _TargetRecord(TargetRecord):
     modules: list[_ModuleRecord]
     fitted: list[_DesignRecord]
     held_out: list[_DesignRecord]
 
 
-class _FileRecord(Record):
-    version: Annotated[int, Integer(_SCHEMA, _SCHEMA)] = Field(alias="schema")
-    gateware_hash: Annotated[str, Digest()]
-    tool: Annotated[str, Name()]
-    spaces: list[Annotated[str, Name()]]
-    seed: Annotated[int, Integer(0, 1 << 31)]
+class _FileRecord(OriginRecord):
     targets: list[_TargetRecord]
 
 
@@ -158,10 +133,7 @@ def load_samples(path: Path) -> SampleFile:
     data = parse_json(read_bytes(path, "silicon samples", DOCUMENT_LIMIT_BYTES), what)
     record = checked(_FileRecord, data, what)
     return SampleFile(
-        gateware_hash=record.gateware_hash,
-        tool=record.tool,
-        spaces=record.spaces,
-        seed=record.seed,
+        **origin_fields(record),
         targets=[
             _target(target, f"{what}.targets[{place}]")
             for place, target in enumerate(record.targets)
@@ -195,10 +167,7 @@ def _target(record: _TargetRecord, where: str) -> TargetSamples:
         return DesignSample(config=accelerator_of(row.accelerator), modules=modules)
 
     return TargetSamples(
-        target=record.target,
-        feature_nm=record.feature_nm,
-        clock_mhz=record.clock_mhz,
-        flow=record.flow,
+        **target_fields(record),
         fitted=[design(row) for row in record.fitted],
         held_out=[design(row) for row in record.held_out],
     )

@@ -11,6 +11,7 @@ flow are left behind.
 
 import argparse
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from itertools import chain, zip_longest
 from pathlib import Path
@@ -25,6 +26,7 @@ from hwgen.synthesis.silicon_fitting import CellTarget
 from hwgen.synthesis.targets import FpgaFamily, FpgaFlow, StandardCellFlow, Target, target_liberty
 from silicon_sample_file import SampleFile, load_samples, save_samples
 from sim.cost import silicon_fit
+from sim.cost.silicon_origin import origin_fields
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import SPACE_NAMES
 
@@ -72,16 +74,10 @@ def collect(target: Target, clocks_mhz: Sequence[int] | None) -> None:
                 progress = within(f"{target}, {place} of {len(order)}", report)
                 known[config] = sample_design(config, flow, jobs=1, progress=progress)
                 require_counts(known[config], fpga=clock_mhz == 0)
-                _keep(
-                    TargetSamples(
-                        target=empty.target,
-                        feature_nm=empty.feature_nm,
-                        clock_mhz=empty.clock_mhz,
-                        flow=empty.flow,
-                        fitted=[known[config] for config in plan.fitted if config in known],
-                        held_out=[known[config] for config in plan.held_out if config in known],
-                    )
+                fitted, held_out = (
+                    [known[config] for config in part if config in known] for part in plan
                 )
+                _keep(replace(empty, fitted=fitted, held_out=held_out))
 
 
 def sample_order(plan: SamplePlan, clock_mhz: float) -> Iterator[AcceleratorConfig]:
@@ -133,13 +129,7 @@ def _kept() -> SampleFile:
     if not SAMPLES.is_file():
         return made
     kept = load_samples(SAMPLES)
-    same = (kept.gateware_hash, kept.tool, list(kept.spaces), kept.seed) == (
-        made.gateware_hash,
-        made.tool,
-        list(made.spaces),
-        made.seed,
-    )
-    return kept if same else made
+    return kept if origin_fields(kept) == origin_fields(made) else made
 
 
 def _keep(samples: TargetSamples) -> None:
@@ -148,16 +138,7 @@ def _keep(samples: TargetSamples) -> None:
     place = (samples.target, samples.clock_mhz)
     others = [other for other in kept.targets if (other.target, other.clock_mhz) != place]
     targets = sorted([*others, samples], key=lambda each: (each.target, each.clock_mhz))
-    save_samples(
-        SampleFile(
-            gateware_hash=kept.gateware_hash,
-            tool=kept.tool,
-            spaces=kept.spaces,
-            seed=kept.seed,
-            targets=targets,
-        ),
-        SAMPLES,
-    )
+    save_samples(replace(kept, targets=targets), SAMPLES)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,8 @@ KINDS = {
     "kernels": "kernels of the model",
     "networks": "named networks",
     "synthesis": "mapped modules",
+    "routing": "routed modules",
+    "sources": "digests of sources",
 }
 """Folders of the cache, and what their entries are."""
 

@@ -96,6 +96,8 @@ class JointFigures:
         Of the pair with the best soft score.
     accelerator : dict
     best_accuracy, best_cost, best_score : float
+    tuned : dict or None
+        What the strategies' settings were tuned to, and where; None for their defaults.
     """
 
     accuracy: str
@@ -106,6 +108,7 @@ class JointFigures:
     best_accuracy: float
     best_cost: float
     best_score: float
+    tuned: Mapping[str, Any] | None = None
 
     def regret(self, score: float) -> float:
         """Share of the best score that a score lacks; 1 where there is none."""

@@ -32,6 +32,7 @@ from cosilico.joint.truth import read_truth
 from cosilico.progress import progress_bar
 from cosilico.run_folder import REPORT_FILE
 from cosilico.tasks import run_all
+from cosilico.tuned_strategies import TunedStrategies
 from search.strategies.settings import PairBudgetSettings
 from sim.cost.area import area_budget as space_budget
 from sim.cost.objective import Metric, Objective
@@ -56,30 +57,36 @@ class JointComparisonSettings(CoSearchComparisonSettings):
     metric : "latency", "energy", "area" or "edp"
     area_budget : float or None
         Largest area in mm²; that of the space if None.
+    tuned : TunedStrategies or None
+        Settings of the strategies, tuned on another space; defaults if None.
     """
 
     metric: Metric = "latency"
     area_budget: float | None = None
+    tuned: TunedStrategies | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Fields as a JSON object."""
         shared = CoSearchComparisonSettings.to_json(self)
-        return shared | {"metric": self.metric, "area_budget": self.area_budget}
+        tuned = {} if self.tuned is None else {"tuned": self.tuned.to_json()}
+        return shared | {"metric": self.metric, "area_budget": self.area_budget} | tuned
 
 
 def joint_contenders(settings: JointComparisonSettings, objective: Objective) -> dict[str, Any]:
-    """Settings of every strategy, all with the same budget.
+    """Settings of every strategy, all with the same budget, and as tuned where that is asked for.
 
     Raises
     ------
     CosilicoError
-        If there is no strategy of a name, it cannot search with this budget or by this objective, or a name is given
+        If there is no strategy of a name, nothing was tuned for it, it cannot search with this budget or by this objective, or a name is given
         twice.
     """
     chosen: dict[str, PairBudgetSettings] = {}
     for name in settings.strategies:
         try:
             chosen[name] = budgeted(name, settings.budget)
+            if settings.tuned is not None:
+                chosen[name] = settings.tuned.applied(chosen[name])
             chosen[name].require_objective(objective)
         except ValueError as error:
             raise CosilicoError(f"strategy {name}: {error}") from None
@@ -117,6 +124,8 @@ def compare_on_joint(
         If an argument or the enumeration is wrong.
     """
     truth = read_truth(folder)
+    if settings.tuned is not None:
+        settings.tuned.require_for(truth, settings.budget)
     budget = settings.area_budget
     objective = Objective(
         metric=settings.metric,
@@ -169,6 +178,7 @@ def compare_on_joint(
                 best_accuracy=judge.optimum.accuracy,
                 best_cost=judge.optimum.cost,
                 best_score=judge.optimum.score,
+                tuned=None if settings.tuned is None else settings.tuned.to_json(),
             ),
         )
         write_atomic(out / CURVES_FILE, csv_text(comparison))

@@ -13,11 +13,8 @@ from cosilico.images import ImageSet, labels, random_images, read_arrays, save_a
 from cosilico.networks import MODEL_SUFFIXES
 from sim.importers.folder import NETWORK_FILE, ImportedNetwork, load, network_name, save, with_file
 from sim.importers.host import HostProgram
-from sim.importers.onnx.conversion import import_onnx
-from sim.importers.onnx.difference import LayerDifference, differences, report
 from sim.importers.program_ends import ProgramEnds
 from sim.importers.range_method import RangeMethod
-from sim.importers.tflite.conversion import import_tflite
 from sim.spec.archives import read_bytes
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
@@ -25,6 +22,7 @@ from sim.spec.network import Network
 from sim.spec.network_json import WEIGHTS_FILE
 
 if TYPE_CHECKING:
+    from sim.importers.onnx.difference import LayerDifference
     from testbench.validation.simulation_result import SimulationResult
 
 __all__ = [
@@ -37,9 +35,9 @@ __all__ = [
     "save_outputs",
 ]
 
-_IMPORTERS = {".tflite": import_tflite, ".onnx": import_onnx}
 _REPORT_FILE = "report.json"
 IMPORTED_FILES = (WEIGHTS_FILE, _REPORT_FILE, NETWORK_FILE)
+_ONNX = ".onnx"
 _PROGRAM = ".pt2"
 """Suffix of what ``torch.export.save`` writes."""
 
@@ -83,7 +81,9 @@ def import_to_folder(
         imported = import_model(model, calibration, ranges)
         save(imported, staging)
         summary = f"{out / NETWORK_FILE}: {_summary(imported)}"
-        if model.suffix == ".onnx":
+        if model.suffix == _ONNX:
+            from sim.importers.onnx.difference import differences, report
+
             compared = differences(imported)
             write_atomic(staging / _REPORT_FILE, json.dumps(report(compared), indent=1) + "\n")
             summary += f"\n{_comparison_text(compared)}\n{out / _REPORT_FILE}: each layer's bound and count"
@@ -93,11 +93,20 @@ def import_to_folder(
 def import_model(
     model: Path, calibration: Path | None = None, ranges: RangeMethod | None = None
 ) -> ImportedNetwork:
-    """Import a model file; the other arguments and errors as of :func:`import_to_folder`."""
+    """Import a model file; the other arguments and errors as of :func:`import_to_folder`.
+
+    Importers are loaded here, for they bring libraries of their formats, which a run of a network does not need.
+    """
     _require_model(model, calibration, ranges)
     if model.suffix == _PROGRAM:
         return _import_program(model, calibration, ranges)
-    return _IMPORTERS[model.suffix](model)
+    if model.suffix == _ONNX:
+        from sim.importers.onnx.conversion import import_onnx
+
+        return import_onnx(model)
+    from sim.importers.tflite.conversion import import_tflite
+
+    return import_tflite(model)
 
 
 def _require_model(model: Path, calibration: Path | None, ranges: RangeMethod | None) -> None:
@@ -198,7 +207,7 @@ def save_outputs(path: Path, imported: ImportedNetwork, result: "SimulationResul
     save_arrays(path, **arrays)
 
 
-def _comparison_text(compared: Sequence[LayerDifference]) -> str:
+def _comparison_text(compared: "Sequence[LayerDifference]") -> str:
     """Return a line on the layers that are exact, and a line for each layer that can differ."""
     exact = [layer for layer in compared if layer.bound == 0]
     most = max((layer.bound for layer in compared), default=0)

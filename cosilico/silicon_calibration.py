@@ -8,7 +8,7 @@ from cosilico.folder import check_file
 from cosilico.progress import progress_bar, within
 from hwgen.gateware_hash import gateware_hash
 from hwgen.synthesis.liberty import read_liberty
-from hwgen.synthesis.sample_accelerators import sample_plan
+from hwgen.synthesis.sample_accelerators import SamplePlan, sample_plan
 from hwgen.synthesis.silicon_fitting import CellTarget, fit_cells, fit_fpga
 from hwgen.synthesis.targets import FpgaFamily, Target, target_liberty
 from sim.cost import silicon_fit
@@ -54,7 +54,8 @@ def calibrate_silicon_to_file(
     Raises
     ------
     CosilicoError
-        If a space is not known, an accelerator cannot be generated, or cells cannot be read; nothing is written then.
+        If a space is not known, samples are too few to judge by, an accelerator cannot be generated, or cells cannot be read;
+        nothing is written then.
     """
     check_file(out, "--out")
     names = list(dict.fromkeys(spaces or SPACE_NAMES))
@@ -62,6 +63,7 @@ def calibrate_silicon_to_file(
         if name not in SPACE_NAMES:
             raise CosilicoError(f"SPACE must be one of {', '.join(SPACE_NAMES)}, not {name!r}")
     plan = sample_plan([SPACE_NAMES[name] for name in names], seed=seed, samples=samples)
+    _require_judges(plan, samples)
     fits: list[SiliconFit] = []
     with progress_bar() as report:
         for target in targets:
@@ -89,6 +91,15 @@ def calibrate_silicon_to_file(
             for name, error in fit.held_out.items()
         )
         print(f"{out}: {fit.target}{clock}, mean errors on {_judged(fit)}: {errors}")
+
+
+def _require_judges(plan: SamplePlan, samples: int) -> None:
+    """Raise :class:`CosilicoError` if a clock has no accelerator by which its fit is judged."""
+    judged = {config.clock_mhz for config in plan.held_out}
+    for clock_mhz in sorted({config.clock_mhz for config in plan.fitted} - judged):
+        raise CosilicoError(
+            f"--samples must leave an accelerator of {clock_mhz:g} MHz to judge by, which {samples} do not"
+        )
 
 
 def _judged(fit: SiliconFit) -> str:

@@ -12,7 +12,13 @@ from pathlib import Path
 
 from sim.spec.files import discarded_if_ended, naming
 
-__all__ = ["DIGESTS_FILE", "cached_directory", "content_key", "remove_unfinished"]
+__all__ = [
+    "DIGESTS_FILE",
+    "cached_directory",
+    "content_key",
+    "kept_directory",
+    "remove_unfinished",
+]
 
 DIGESTS_FILE = ".digests.json"
 """SHA-256 of every other file of a directory, by its path in it."""
@@ -66,6 +72,12 @@ def cached_directory(root: Path, key: str, make: Callable[[Path], None]) -> Path
             finally:
                 shutil.rmtree(private, ignore_errors=True)
     return target
+
+
+def kept_directory(root: Path, key: str) -> Path | None:
+    """Return the directory ``root/key`` if it is there and whole; see :func:`cached_directory`."""
+    target = root / key
+    return target if _usable(target) else None
 
 
 def _take_place(private: Path, target: Path) -> None:

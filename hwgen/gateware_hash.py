@@ -4,12 +4,14 @@ import ast
 import functools
 import hashlib
 import io
+import sys
 import tokenize
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TypeGuard
 
 import sim.spec
+from sim.spec.kept_text import kept_text
 
 __all__ = ["code", "gateware_hash", "gateware_sources"]
 
@@ -73,16 +75,24 @@ def gateware_hash() -> str:
 @functools.lru_cache(maxsize=1)
 def _hash_of(sources: tuple[tuple[Path, int, int], ...]) -> str:
     """Hash of files, each with the time of its last change and its size: once per state."""
+    texts = [(path.suffix, path.read_bytes()) for path, *_ in sources]
+    how = (sys.version.encode(), Path(__file__).read_bytes())
+    states = (part for suffix, text in texts for part in (suffix.encode(), text))
+    return kept_text((*how, *states), functools.partial(_computed, texts))
+
+
+def _computed(texts: Iterable[tuple[str, bytes]]) -> str:
+    """Hash of texts, each with its file's suffix."""
     digest = hashlib.sha256()
-    for content in sorted(filter(None, _contents(path for path, *_ in sources))):
+    for content in sorted(filter(None, _contents(texts))):
         digest.update(f"{content}\0".encode())
     return digest.hexdigest()
 
 
-def _contents(paths: Iterable[Path]) -> Iterator[str]:
-    for path in paths:
-        text = path.read_text(encoding="utf-8")
-        yield code(text) if path.suffix == ".py" else text
+def _contents(texts: Iterable[tuple[str, bytes]]) -> Iterator[str]:
+    for suffix, content in texts:
+        text = io.StringIO(content.decode(), newline=None).read()
+        yield code(text) if suffix == ".py" else text
 
 
 def _imported(node: ast.Import | ast.ImportFrom) -> list[str]:

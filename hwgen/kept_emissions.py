@@ -3,14 +3,13 @@
 import hashlib
 import json
 from dataclasses import asdict
-from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hwgen
 import sim.spec
-from hwgen.build_cache import cached_directory, content_key
+from hwgen.build_cache import cached_directory, content_key, kept_directory
 from hwgen.file_names import SINGLE_FILE
 from hwgen.garbage import without_collection
 from hwgen.module_names import ModuleNames
@@ -45,22 +44,29 @@ _SOURCES = _sources_hash()
 def emit_once(config: AcceleratorConfig, root: Path, view: View = View.SYNTHESIS) -> str:
     """Return the accelerator's Verilog in a view, from ``root`` if it was emitted before.
 
-    Whoever asks for the synthesis view has the simulation view kept as well, which is then almost free. Amaranth is
-    imported only where something is emitted.
+    The simulation view is made from the modules of the synthesis view where these are kept, which is then almost free.
+    Amaranth is imported only where something is emitted.
     """
     chosen = View(view)
 
     def make(directory: Path) -> None:
-        from hwgen.emit import emit_modules
-
         with without_collection():
-            emission = emit_modules(config, chosen)
-            _write(directory, emission)
-            if chosen is View.SYNTHESIS:
-                other = partial(_write, emission=simulation_view_of(config, emission))
-                cached_directory(root / _FOLDER, _key(config, View.SIMULATION), other)
+            (directory / SINGLE_FILE).write_text(_emission(config, root, chosen).text)
 
     return (cached_directory(root / _FOLDER, _key(config, chosen), make) / SINGLE_FILE).read_text()
+
+
+def _emission(config: AcceleratorConfig, root: Path, view: View) -> "Emission":
+    """Modules of a view, emitted only if those of the synthesis view are not kept."""
+    from hwgen.emit import VerilogOptions, emit_modules
+
+    options = VerilogOptions()
+    if view is View.SYNTHESIS:
+        return kept_emission(config, options, root)
+    kept = kept_directory(root / _FOLDER, _options_key(config, options))
+    if kept is None:
+        return emit_modules(config, view)
+    return simulation_view_of(config, _read(kept))
 
 
 def kept_emission(
@@ -90,9 +96,8 @@ def kept_emission(
         text = json.dumps(_encoded(emission))
         (directory / _EMISSION_FILE).write_text(text, encoding="utf-8")
 
-    key = content_key(_key(config, View.SYNTHESIS), repr(options))
-    directory = cached_directory((root or cache_root()) / _FOLDER, key, make)
-    return _decoded(json.loads((directory / _EMISSION_FILE).read_bytes()))
+    folder = (root or cache_root()) / _FOLDER
+    return _read(cached_directory(folder, _options_key(config, options), make))
 
 
 def simulation_view_of(config: AcceleratorConfig, synthesis: "Emission") -> "Emission":
@@ -124,8 +129,12 @@ def _key(config: AcceleratorConfig, view: View) -> str:
     return content_key(repr(config.to_json()), _SOURCES, view)
 
 
-def _write(directory: Path, emission: "Emission") -> None:
-    (directory / SINGLE_FILE).write_text(emission.text)
+def _options_key(config: AcceleratorConfig, options: "VerilogOptions") -> str:
+    return content_key(_key(config, View.SYNTHESIS), repr(options))
+
+
+def _read(directory: Path) -> "Emission":
+    return _decoded(json.loads((directory / _EMISSION_FILE).read_bytes()))
 
 
 def _encoded(emission: "Emission") -> dict[str, Any]:

@@ -18,7 +18,7 @@ from sim.spec.design import Design
 from sim.spec.errors import NotRealizableError
 from sim.spec.network import Network
 
-__all__ = ["FINAL", "Finalist"]
+__all__ = ["FINAL", "Finalist", "float_accuracy", "int8_accuracy"]
 
 FINAL = "final"
 """Phase of the evaluations of the final network, which no budget counts."""
@@ -70,8 +70,8 @@ class Finalist:
             architecture=self._architecture,
             default=default,
             best=best,
-            float_accuracy=_float_accuracy(child, task.test),
-            int8_accuracy=_int8_accuracy(network, task),
+            float_accuracy=float_accuracy(child, task.test),
+            int8_accuracy=int8_accuracy(network, task),
             trained_images=self._training.trained_images,
         )
 
@@ -105,12 +105,15 @@ class Finalist:
         )
 
 
-def _float_accuracy(child: Child, split: Split) -> float:
+def float_accuracy(child: Child, split: Split) -> float:
+    """Accuracy of a child in floating point; it is set to inference mode."""
     child.eval()
     return accuracy(logits_of(child, split.images), split.labels)
 
 
-def _int8_accuracy(network: Network, task: Task) -> float:
+def int8_accuracy(network: Network, task: Task) -> float:
+    """Accuracy of a quantized network on the test images, by the integer reference."""
+
     def logits(images: Tensor) -> Tensor:
         outputs = golden.run(network, task.quantize(images))[network.output.name]
         return torch.from_numpy(outputs.reshape(len(images), -1))

@@ -77,16 +77,18 @@ def _time(
         failure, layer, needed, available, lp, tp, _ = plan
         broken: Refusal | None
         if failure == Failure.NONE:
-            fits, *figures = alike.time(form, hw, plan, constants)
+            fits, *warm = alike.time(form, hw, plan, constants)
             if fits:
-                row[: SweepColumn.COLD_CYCLES] = figures
-                first = [row[SweepColumn.CYCLES], row[SweepColumn.READ_BYTES]]
-                if row[SweepColumn.STORE_BYTES]:
-                    first = [0, 0]
+                cycles, _, read_bytes, _, store_bytes = warm
+                first = cycles, read_bytes
+                if store_bytes:
+                    first = 0, 0
                     if cold:
-                        timed = alike.time(form, hw, plan, constants, cold=True)
-                        first = [timed[1], timed[3]]
-                row[SweepColumn.COLD_CYCLES], row[SweepColumn.COLD_READ_BYTES] = first
+                        _, cycles, _, read_bytes, _, _ = alike.time(
+                            form, hw, plan, constants, cold=True
+                        )
+                        first = cycles, read_bytes
+                row[:] = *warm, *first  # in the order of SweepColumn
                 return None
             broken = overflow(build_schedule(layers, tensors, hw, lp, tp))
         else:

@@ -72,6 +72,15 @@ def compare(
             show_default="area of the space's default",
         ),
     ] = None,
+    tuned: Annotated[
+        Path | None,
+        typer.Option(
+            "--tuned",
+            metavar="FILE",
+            help="with JOINT: settings that benchmarks/tune_strategies.py has chosen on another joint space",
+            show_default="default settings",
+        ),
+    ] = None,
     jobs: Jobs = None,
     scheduler: Scheduler = None,
     resume: Resume = False,
@@ -84,6 +93,9 @@ def compare(
 
     console = output_console()
     names = None if strategies is None else tuple(name.strip() for name in strategies.split(","))
+    on_all_pairs = is_joint_enumeration(Path(subject))
+    if tuned is not None and not on_all_pairs:
+        raise CosilicoError("--tuned must be given with JOINT alone, a folder of cosilico joint")
     if Path(subject).suffix == ".toml":
         for option, value in (("space", space), ("metric", metric), ("area-budget", area_budget)):
             if value is not None:
@@ -106,11 +118,12 @@ def compare(
             force=force,
         )
         table, count = co_search_table(co_searches, console.width), len(co_searches.runs)
-    elif is_joint_enumeration(Path(subject)):
+    elif on_all_pairs:
         if space is not None:
             raise CosilicoError("--space must not be given with JOINT, which has its own")
         from cosilico.comparison_joint import JointComparisonSettings, compare_on_joint
         from cosilico.comparison_joint_table import joint_table
+        from cosilico.tuned_strategies import read_tuned
         from search.strategies import CO_SEARCHES
 
         on_joint = compare_on_joint(
@@ -122,6 +135,7 @@ def compare(
                 budget=budget,
                 metric=chosen_metric(metric or "latency"),
                 area_budget=area_budget,
+                tuned=None if tuned is None else read_tuned(tuned),
             ),
             jobs=jobs,
             scheduler=scheduler,

@@ -22,14 +22,21 @@ def joint(
     benchmark: Annotated[
         str,
         typer.Argument(
-            metavar="BENCHMARK", help="nas_bench_201, or a file of accuracies as its package has"
+            metavar="BENCHMARK",
+            help="nas_bench_201; fashion, whose networks this project trained; or a file of accuracies: as the package "
+            "of nas_bench_201 has, or a JSON table of trained networks",
         ),
     ],
     space: SpaceName,
     out: OutFolder,
     accuracy: Annotated[
-        AccuracyKind, typer.Option("--accuracy", help="accuracy of the front")
-    ] = AccuracyKind.QUANTIZATION_AWARE,
+        AccuracyKind | None,
+        typer.Option(
+            "--accuracy",
+            help="accuracy of the front",
+            show_default="quantization_aware; of trained networks post_training",
+        ),
+    ] = None,
     memory: MemoryName = "deterministic",
     jobs: Jobs = None,
     scheduler: Scheduler = None,

@@ -5,7 +5,7 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,8 @@ from cosilico.extras import require_module
 from cosilico.folder import Contents, open_folder
 from cosilico.gateware import current_calibration
 from cosilico.joint.accuracy_kind import AccuracyKind
+from cosilico.joint.benchmark import JointMember, joint_benchmark
 from cosilico.joint.front import GrowingFront
-from cosilico.joint.networks import (
-    BENCHMARK,
-    JointNetwork,
-    accuracy_file,
-    joint_networks,
-)
 from cosilico.joint.parts import (
     Joint,
     Part,
@@ -59,7 +54,7 @@ def enumerate_jointly(
     space_name: str,
     out: Path,
     *,
-    accuracy: AccuracyKind = AccuracyKind.QUANTIZATION_AWARE,
+    accuracy: AccuracyKind | None = None,
     jobs: int | None = None,
     scheduler: str | None = None,
     memory: MemorySystem = DETERMINISTIC,
@@ -74,13 +69,13 @@ def enumerate_jointly(
     Parameters
     ----------
     benchmark : str
-        See :func:`cosilico.joint.networks.accuracy_file`.
+        See :func:`cosilico.joint.benchmark.joint_benchmark`.
     space_name : str
         See :func:`cosilico.accelerators.named_space`.
     out : Path
         Folder for all files.
-    accuracy : AccuracyKind
-        That of the front.
+    accuracy : AccuracyKind, optional
+        That of the front; the benchmark's own if not given.
     jobs : int, optional
         Processes; one per core if not given.
     scheduler : str, optional
@@ -97,9 +92,9 @@ def enumerate_jointly(
     """
     require_fixed(memory)
     require_module("cosilico joint", "pyarrow")
-    path = accuracy_file(benchmark)
+    known = joint_benchmark(benchmark)
+    kind, networks = known.kind(accuracy), known.networks
     space = named_space(space_name)
-    networks = joint_networks(path)
     current_calibration()
     identity = {
         "networks": document_digest([network.name for network in networks]),
@@ -107,12 +102,13 @@ def enumerate_jointly(
         "memory": str(memory),
         "sources": source_digest("sim"),
     }
+    if "family" in known.facts:  # whose names say nothing of the images
+        identity["family"] = document_digest(known.facts["family"])
     parts = joint_parts(len(networks), len(space))
     contents = Contents(
         command="joint", identity=identity, files=tuple(_files(parts)), resumable=True
     )
-    inputs = [*([] if benchmark == BENCHMARK else [path])]
-    inputs += [Path(space_name)] if is_space_file(space_name) else []
+    inputs = [*known.inputs, *([Path(space_name)] if is_space_file(space_name) else [])]
     with open_folder(out, contents, inputs=inputs, resume=resume, force=force) as folder:
         joint = Joint(
             networks=networks,
@@ -124,18 +120,18 @@ def enumerate_jointly(
             records = _evaluate(
                 joint, parts, identity, report, jobs or os.cpu_count() or 1, scheduler
             )
-            front = _front(joint, parts, accuracy, report)
+            front = _front(joint, parts, kind, report)
         write_atomic(folder / NETWORKS_FILE, _csv(_network_rows(networks)))
         write_atomic(folder / ACCELERATORS_FILE, _csv(_accelerator_rows(space)))
-        write_atomic(folder / FRONT_FILE, _csv(_front_rows(joint, front, accuracy)))
+        write_atomic(folder / FRONT_FILE, _csv(_front_rows(joint, front, kind)))
         counts = sorted_census(sum((Counter(record["census"]) for record in records), Counter()))
         summary = {
             "benchmark": benchmark,
-            "accuracy": str(accuracy),
+            "accuracy": str(kind),
             "space": space.to_json(),
             "memory": str(memory),
             "networks": len(networks),
-            "cells": sum(network.cells for network in networks),
+            **known.facts,
             "accelerators": len(space),
             "pairs": sum(record["pairs"] for record in records),
             "census": counts,
@@ -197,7 +193,7 @@ def _front(
     """Front of all pairs in accuracy, cycles, energy and area; one part at a time is in memory."""
     from pyarrow import parquet
 
-    wrong = np.array([1 - _accuracy(network, accuracy) for network in joint.networks])
+    wrong = np.array([1 - network.accuracies[accuracy] for network in joint.networks])
     areas = np.array([area(config).total for config in joint.space])
     front = GrowingFront(figures=4, keys=2)
     for done, name in enumerate(parts, 1):
@@ -215,18 +211,13 @@ def _front(
     return front
 
 
-def _accuracy(network: JointNetwork, kind: AccuracyKind) -> float:
-    return float(getattr(network.accuracy, kind))
-
-
-def _network_rows(networks: list[JointNetwork]) -> Iterator[dict[str, Any]]:
+def _network_rows(networks: Sequence[JointMember]) -> Iterator[dict[str, Any]]:
     for number, network in enumerate(networks):
         yield {
             "network": number,
             "name": network.name,
-            "cell": str(network.graph),
-            "cells": network.cells,
-            **network.accuracy._asdict(),
+            **network.described,
+            **{str(kind): share for kind, share in network.accuracies.items()},
         }
 
 
@@ -258,7 +249,7 @@ def _front_rows(
             "network": number,
             "accelerator": point,
             "name": network.name,
-            f"{accuracy}_accuracy": _accuracy(network, accuracy),
+            f"{accuracy}_accuracy": network.accuracies[accuracy],
             "predicted_cycles": int(cycles),
             "latency_ms": cycles / (config.clock_mhz * 1000),
             "energy": energy,

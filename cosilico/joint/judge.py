@@ -49,7 +49,7 @@ class JointJudge:
     ----------
     optimum : JointOptimum
     front_hypervolume : float
-        Of (1 - accuracy, cost), within guessing one of ten classes at the target's cost.
+        Of (1 - accuracy, cost), within guessing one of the classes at the target's cost.
 
     Raises
     ------
@@ -57,13 +57,10 @@ class JointJudge:
         If no pair keeps the budgets.
     """
 
-    classes = 10
-    """Classes of the benchmark's images."""
-
     def __init__(self, truth: JointTruth, objective: Objective, target: float) -> None:
         self._truth, self._objective = truth, objective
         self._score = Score(objective, target)
-        self._reference = (1 - 1 / self.classes, target)
+        self._reference = (1 - 1 / truth.classes, target)
         self._accuracy_by_name = dict(zip(truth.names, truth.accuracies.tolist(), strict=True))
         p, q = self._score.exponents
         best: JointOptimum | None = None

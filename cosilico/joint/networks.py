@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from cosilico.extras import require_extra
+from cosilico.joint.accuracy_kind import AccuracyKind
 from search.networks.cell_accuracies import CellAccuracy, read_cell_accuracies
 from sim.networks.cell_graphs import Cell, CellGraph, graphs
 from sim.networks.nas_bench_201 import cell_name, nas_bench_201
@@ -24,7 +26,7 @@ _MODULE, _FILE = "analognasbench", "data.anb"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JointNetwork:
-    """A network of a joint space.
+    """A network of a joint space: a :class:`cosilico.joint.benchmark.JointMember`.
 
     Parameters
     ----------
@@ -41,6 +43,16 @@ class JointNetwork:
     graph: CellGraph
     cells: int
     accuracy: CellAccuracy
+
+    @property
+    def accuracies(self) -> Mapping[AccuracyKind, float]:
+        """Accuracies of all kinds."""
+        return {AccuracyKind(kind): share for kind, share in self.accuracy._asdict().items()}
+
+    @property
+    def described(self) -> Mapping[str, Any]:
+        """Graph of the cell, and how many cells have it."""
+        return {"cell": str(self.graph), "cells": self.cells}
 
     def network(self) -> Network:
         """Return the network without its weights, which no cost depends on."""

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosilico.enumeration_parts import MOST_POINTS, census_of
+from cosilico.joint.benchmark import JointMember
 from cosilico.joint.front import least_rows
-from cosilico.joint.networks import JointNetwork
 from cosilico.table_forms import TABLE_FORMS
 from sim.cost.area import area
 from sim.cost.costs import evaluate_many
@@ -40,7 +40,7 @@ class Joint:
 
     Parameters
     ----------
-    networks : sequence of JointNetwork
+    networks : sequence of JointMember
     space : HardwareSpace
     memory : MemorySystem
         What lies behind the ports.
@@ -48,7 +48,7 @@ class Joint:
         Of the parts' files.
     """
 
-    networks: Sequence[JointNetwork]
+    networks: Sequence[JointMember]
     space: HardwareSpace
     memory: MemorySystem
     folder: Path

@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +16,10 @@ from cosilico.extras import require_module
 from cosilico.joint.accuracy_kind import AccuracyKind
 from cosilico.joint.enumeration import NETWORKS_FILE, SUMMARY_FILE
 from cosilico.joint.parts import joint_parts, part_file
-from search.networks.cells import CellNetworks
+from search.networks.cells import CLASSES, CellNetworks
+from search.networks.family_record import FamilyRecord, family_of
+from search.networks.known import KnownNetworks
+from search.networks.trained import TrainedNetworks
 from sim.cost.area import area
 from sim.cost.costs import evaluate_many
 from sim.cost.table import CostTable
@@ -57,6 +60,7 @@ class _Summary(Record):
     networks: Annotated[int, Integer(1, 1 << 20)]
     accelerators: Annotated[int, Integer(1, 1 << 30)]
     pairs: Annotated[int, Field()]
+    family: FamilyRecord | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -68,7 +72,11 @@ class JointTruth:
     benchmark : str
     accuracy : AccuracyKind
     space : HardwareSpace
-    networks : CellNetworks
+    networks : KnownNetworks
+    family : mapping or None
+        Family of the networks as JSON; None for cells.
+    classes : int
+        Classes of the benchmark's images.
     numbers : dict of str to int
         Numbers of the networks by their names, in order.
     accuracies : float64[n]
@@ -83,7 +91,9 @@ class JointTruth:
     benchmark: str
     accuracy: AccuracyKind
     space: HardwareSpace
-    networks: CellNetworks
+    networks: KnownNetworks
+    family: Mapping[str, Any] | None
+    classes: int
     numbers: dict[str, int]
     accuracies: NDArray[np.float64]
     cycles: NDArray[np.int64]
@@ -164,7 +174,7 @@ def read_truth(folder: Path) -> JointTruth:
     Raises
     ------
     DesignFileError
-        If the folder is not a whole joint enumeration, or has not every network of its operations.
+        If the folder is not a whole joint enumeration, or has not every network of its operations or family.
     MissingExtraError
         If pyarrow is not installed.
     """
@@ -181,7 +191,7 @@ def read_truth(folder: Path) -> JointTruth:
             f"{what} must have every pair of its networks and accelerators, not {has}"
         )
     try:
-        networks = CellNetworks(known)
+        networks, classes = _networks(summary.family, known, what)
     except ValueError as error:
         raise DesignFileError(f"{what}: {error}") from None
     cycles, energy, rules, codes = _pairs(folder, shape, what)
@@ -190,6 +200,8 @@ def read_truth(folder: Path) -> JointTruth:
         accuracy=kind,
         space=space,
         networks=networks,
+        family=None if summary.family is None else summary.family.model_dump(mode="json"),
+        classes=classes,
         numbers={name: number for number, name in enumerate(known)},
         accuracies=np.array(list(known.values())),
         cycles=cycles,
@@ -198,6 +210,15 @@ def read_truth(folder: Path) -> JointTruth:
         codes=codes,
         areas=np.array([area(config).total for config in space]),
     )
+
+
+def _networks(
+    family: FamilyRecord | None, known: dict[str, float], what: str
+) -> tuple[KnownNetworks, int]:
+    """Networks of a family, or of NAS-Bench-201's cells, and the classes of their images."""
+    if family is None:
+        return CellNetworks(known), CLASSES
+    return TrainedNetworks(family_of(family, f"{what}: family"), known), family.classes
 
 
 def _space(record: _Space, what: str) -> HardwareSpace:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hwgen import yosys
+from hwgen.gateware_hash import gateware_hash
 from hwgen.soc.boards import Board
 from hwgen.soc.files import FIRMWARE_HEX, SystemFiles
 from hwgen.synthesis.nextpnr import Nextpnr, Route, fpga_command, run_fpga_program
@@ -68,6 +69,7 @@ class Implementation:
         return {
             "board": self.board.title,
             "device": " ".join(self.board.device),
+            "gateware_hash": gateware_hash(),
             "tool": self.tool,
             "seed": self.seed,
             "clock_mhz": self.board.clock_hz / 1e6,

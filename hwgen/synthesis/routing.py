@@ -11,6 +11,7 @@ from typing import Any
 
 from hwgen import yosys
 from hwgen.emit import VerilogOptions
+from hwgen.gateware_hash import gateware_hash
 from hwgen.kept_emissions import kept_emission
 from hwgen.memory_modules import MemoryStyle
 from hwgen.module_names import PREFIX
@@ -81,6 +82,8 @@ class RoutingReport:
     Parameters
     ----------
     accelerator : AcceleratorConfig
+    gateware_hash : str
+        Gateware that was routed.
     tool : str
         Name and version of the router.
     modules : sequence of RoutedModule
@@ -88,6 +91,7 @@ class RoutingReport:
     """
 
     accelerator: AcceleratorConfig
+    gateware_hash: str
     tool: str
     modules: Sequence[RoutedModule]
 
@@ -95,6 +99,7 @@ class RoutingReport:
         """Return all of it as a JSON object."""
         return {
             "accelerator": self.accelerator.to_json(),
+            "gateware_hash": self.gateware_hash,
             "tool": self.tool,
             "device": " ".join(DEVICE),
             "aim_mhz": AIM_MHZ,
@@ -163,6 +168,7 @@ def report_routing(
             raise
     return RoutingReport(
         accelerator=config,
+        gateware_hash=gateware_hash(),
         tool=router.identity,
         modules=[routed[name] for name in known if name in routed],
     )

@@ -17,6 +17,7 @@ from hwgen.synthesis.mapping import CACHE_FOLDER, MappedModule
 from hwgen.synthesis.resources import resources_of
 from hwgen.synthesis.targets import FpgaFlow, StandardCellFlow
 from sim.cost.silicon_fit import AREA, CLOCK, LEAKAGE
+from sim.cost.silicon_origin import SiliconTarget
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.files import cache_root, write_atomic
 
@@ -69,27 +70,17 @@ class DesignSample:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetSamples:
+class TargetSamples(SiliconTarget):
     """Accelerators that were mapped to a target.
 
     Parameters
     ----------
-    target : str
-        Name of the standard cells' library, or of an FPGA family.
-    feature_nm : float
-        Feature size of standard cells; 0 of an FPGA.
-    clock_mhz : float
-        Clock that mapping aimed at; 0 of an FPGA.
-    flow : str
-        Digest of cells, commands and tool.
+    target, feature_nm, clock_mhz, flow
+        As of :class:`~sim.cost.silicon_origin.SiliconTarget`.
     fitted, held_out : sequence of DesignSample
         Those to fit, and those by which the fit is judged.
     """
 
-    target: str
-    feature_nm: float
-    clock_mhz: float
-    flow: str
     fitted: Sequence[DesignSample]
     held_out: Sequence[DesignSample]
 

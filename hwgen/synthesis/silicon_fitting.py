@@ -14,6 +14,7 @@ from sim.cost.fpga_resources import fpga_figure
 from sim.cost.logic_area import logic_area, logic_figure
 from sim.cost.memory_macros import memory_macros
 from sim.cost.silicon_fit import AREA, CLOCK, FPGA_FIGURES, LEAKAGE, FitError, SiliconFit
+from sim.cost.silicon_origin import target_fields
 from sim.cost.sram import memory_cells
 from sim.spec.accelerator import AcceleratorConfig
 
@@ -114,10 +115,7 @@ def fit_samples(samples: TargetSamples) -> SiliconFit:
     """Fit a target to the mapped accelerators that are for fitting, and judge it by the others; no synthesis."""
     figures = _cell_figures(samples.fitted) if samples.clock_mhz else FPGA_FIGURES
     fit = SiliconFit(
-        target=samples.target,
-        feature_nm=samples.feature_nm,
-        clock_mhz=samples.clock_mhz,
-        flow=samples.flow,
+        **target_fields(samples),
         modules=fit_modules(samples.fitted, figures, samples.target),
         fitted={},
         held_out={},

@@ -14,7 +14,10 @@ from sim.networks.nas_bench_201 import nas_bench_201, of_cell_name
 from sim.networks.shapes import shape_network
 from sim.spec.network import Network
 
-__all__ = ["CellMember", "CellNetworks"]
+__all__ = ["CLASSES", "CellMember", "CellNetworks"]
+
+CLASSES = 10
+"""Classes of CIFAR-10, whose images the networks classify."""
 
 _BY_WORK = (
     Operation.NONE,

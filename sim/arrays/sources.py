@@ -3,19 +3,28 @@
 import ast
 import functools
 import hashlib
-from collections.abc import Iterator
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import resolve_name
 from pathlib import Path
 from types import CodeType
+from typing import TypeAlias
+
+from sim.spec.kept_text import kept_text
 
 __all__ = ["code_digest"]
+
+Modules: TypeAlias = Mapping[str, tuple[str, Sequence[str]]]
+"""By name: digest of a module's own code, and names that may be modules which it imports."""
 
 
 @functools.cache
 def code_digest(module: str, root: Path) -> str:
     """Return a hexadecimal SHA-256 of the code of a module and of all that it imports of its package.
 
-    Comments, docstrings and blank lines do not change it. A process reads a module once.
+    Comments, docstrings and blank lines do not change it. A process reads the package once, and compiles it if no process
+    has done so before.
 
     Parameters
     ----------
@@ -25,41 +34,50 @@ def code_digest(module: str, root: Path) -> str:
         The folder of the top-level package; imports from others do not count.
     """
     digest = hashlib.sha256()
-    for name in sorted(_with_imports(module, root)):
-        digest.update(f"{name} {_read(name, root)[0]}\n".encode())
+    known = _modules(root)
+    for name in sorted(_with_imports(module, known)):
+        digest.update(f"{name} {known[name][0]}\n".encode())
     return digest.hexdigest()
 
 
-def _with_imports(module: str, root: Path) -> set[str]:
+def _with_imports(module: str, known: Modules) -> set[str]:
     """Names of a module and, transitively, of those that it imports."""
     reached, left = set[str](), [module]
     while left:
         name = left.pop()
-        if name not in reached and _path(name, root):
+        if name not in reached and name in known:
             reached.add(name)
-            left += _read(name, root)[1]
+            left += known[name][1]
     return reached
 
 
 @functools.cache
-def _path(module: str, root: Path) -> Path | None:
-    """Return the source of a module, None where there is no such module in the package."""
-    package, *parts = module.split(".")
-    if package != root.name:
-        return None
-    path = root.joinpath(*parts)
-    candidates = (path / "__init__.py", path.with_name(f"{path.name}.py"))
-    return next((candidate for candidate in candidates if candidate.is_file()), None)
+def _modules(root: Path) -> Modules:
+    """Modules of a package."""
+    texts = {path.relative_to(root): path.read_bytes() for path in sorted(root.rglob("*.py"))}
+    how = (sys.version.encode(), Path(__file__).read_bytes(), root.name.encode())
+    states = (part for path, text in texts.items() for part in (str(path).encode(), text))
+    modules: Modules = json.loads(
+        kept_text((*how, *states), lambda: json.dumps(_compiled(root.name, texts)))
+    )
+    return modules
 
 
-@functools.cache
-def _read(module: str, root: Path) -> tuple[str, tuple[str, ...]]:
-    """(digest of a module's own code, names that may be modules which it imports)."""
-    path = _path(module, root)
-    assert path is not None
-    tree = ast.parse(path.read_bytes())
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    imported = tuple(_imported(tree, package))
+def _compiled(package: str, texts: Mapping[Path, bytes]) -> Modules:
+    """Modules of a package by the texts of its files, each at its place in the package."""
+    modules = {}
+    for path, text in texts.items():
+        parts = [package, *path.with_suffix("").parts]
+        whole = parts[-1] == "__init__"
+        name = ".".join(parts[:-1] if whole else parts)
+        modules[name] = _read(name if whole else name.rpartition(".")[0], text)
+    return modules
+
+
+def _read(package: str, text: bytes) -> tuple[str, list[str]]:
+    """(digest of a module's own code, names that may be modules which it imports); the module is in a package."""
+    tree = ast.parse(text)
+    imported = list(_imported(tree, package))
     _strip_docstrings(tree)
     digest = hashlib.sha256()
     _add(digest, compile(tree, "", "exec", dont_inherit=True))

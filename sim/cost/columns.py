@@ -7,6 +7,7 @@ records of a search, in the file of an enumeration and in ``results.json``.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,6 +149,16 @@ def _areas(costing: Costing) -> NDArray[np.float64]:
     return areas(costing.configs)
 
 
+_macs: WeakKeyDictionary[Network, int] = WeakKeyDictionary()
+
+
+def _macs_of(network: Network) -> int:
+    """Multiply-accumulates of a network for one image; kept while it lives."""
+    if network not in _macs:
+        _macs[network] = network.macs
+    return _macs[network]
+
+
 def _energies(costing: Costing) -> NDArray[np.float64]:
     return energies(
         costing.configs,
@@ -156,7 +167,7 @@ def _energies(costing: Costing) -> NDArray[np.float64]:
         read_bytes=costing["read_bytes"],
         write_bytes=costing["write_bytes"],
         store_bytes=costing["store_bytes"],
-        macs=costing.images * costing.network.macs,
+        macs=costing.images * _macs_of(costing.network),
     )
 
 

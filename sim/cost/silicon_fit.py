@@ -12,15 +12,22 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field
-
 from sim.cost.silicon_modules import MODULES
+from sim.cost.silicon_origin import (
+    SCHEMA,
+    OriginRecord,
+    SiliconOrigin,
+    SiliconTarget,
+    TargetRecord,
+    origin_fields,
+    target_fields,
+)
 from sim.cost.silicon_shapes import SHAPED
 from sim.spec.archives import read_bytes
 from sim.spec.documents import DOCUMENT_LIMIT_BYTES, Record, checked, parse_json
 from sim.spec.errors import DesignFileError, StaleCalibrationError
 from sim.spec.files import write_atomic
-from sim.spec.rules import Digest, Integer, Name, Number, shown
+from sim.spec.rules import Integer, Number, shown
 
 __all__ = [
     "AREA",
@@ -29,7 +36,6 @@ __all__ = [
     "FIGURES",
     "FPGA_FIGURES",
     "LEAKAGE",
-    "SCHEMA",
     "FitError",
     "ModuleFit",
     "SiliconFit",
@@ -42,7 +48,6 @@ __all__ = [
     "shipped_if_any",
 ]
 
-SCHEMA = 1
 DEFAULT_FILE = "silicon_fits.json"
 
 AREA = "area_um2"
@@ -110,54 +115,35 @@ class ModuleFit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SiliconFit:
+class SiliconFit(SiliconTarget):
     """All modules on a target.
 
     Parameters
     ----------
-    target : str
-        Name of the standard cells' library, or of an FPGA family.
-    feature_nm : float
-        Feature size of standard cells; 0 of an FPGA.
-    clock_mhz : float
-        Clock that mapping aimed at; 0 of an FPGA.
-    flow : str
-        Digest of cells, commands and tool.
+    target, feature_nm, clock_mhz, flow
+        As of :class:`~sim.cost.silicon_origin.SiliconTarget`.
     modules : mapping of str to ModuleFit
     fitted, held_out : mapping of str to FitError
         Over accelerators that were fitted to, and that were not; ``logic`` and ``total`` area, leakage and energy
         of the clock of standard cells, the figures of an FPGA.
     """
 
-    target: str
-    feature_nm: float
-    clock_mhz: float
-    flow: str
     modules: Mapping[str, ModuleFit]
     fitted: Mapping[str, FitError]
     held_out: Mapping[str, FitError]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SiliconFits:
+class SiliconFits(SiliconOrigin):
     """Fits of a gateware and where they are from.
 
     Parameters
     ----------
-    gateware_hash : str
-        Gateware that was synthesized.
-    tool : str
-        Name and version.
-    spaces : sequence of str
-        Spaces that accelerators were drawn from.
-    seed : int
+    gateware_hash, tool, spaces, seed
+        As of :class:`~sim.cost.silicon_origin.SiliconOrigin`.
     fits : sequence of SiliconFit
     """
 
-    gateware_hash: str
-    tool: str
-    spaces: Sequence[str]
-    seed: int
     fits: Sequence[SiliconFit]
 
     @property
@@ -221,22 +207,13 @@ class _ModuleRecord(Record):
     errors: dict[str, _ErrorRecord]
 
 
-class _FitRecord(Record):
-    target: Annotated[str, Name()]
-    feature_nm: Annotated[float, Number(0, 1e6)]
-    clock_mhz: Annotated[float, Number(0, 1e6)]
-    flow: Annotated[str, Digest()]
+class _FitRecord(TargetRecord):
     modules: dict[str, _ModuleRecord]
     fitted: dict[str, _ErrorRecord]
     held_out: dict[str, _ErrorRecord]
 
 
-class _FitsRecord(Record):
-    version: Annotated[int, Integer(SCHEMA, SCHEMA)] = Field(alias="schema")
-    gateware_hash: Annotated[str, Digest()]
-    tool: Annotated[str, Name()]
-    spaces: list[Annotated[str, Name()]]
-    seed: Annotated[int, Integer(0, 1 << 31)]
+class _FitsRecord(OriginRecord):
     fits: list[_FitRecord]
 
 
@@ -302,13 +279,7 @@ def parse(data: Any, what: str = DEFAULT_FILE) -> SiliconFits:
         raise DesignFileError(
             f"{what}: fits.fits must be of one library of standard cells, not {' and '.join(cells)}"
         )
-    return SiliconFits(
-        gateware_hash=record.gateware_hash,
-        tool=record.tool,
-        spaces=record.spaces,
-        seed=record.seed,
-        fits=[_fit(fit) for fit in record.fits],
-    )
+    return SiliconFits(**origin_fields(record), fits=[_fit(fit) for fit in record.fits])
 
 
 def _require_features(kind: str, module: _ModuleRecord, where: str) -> None:
@@ -329,10 +300,7 @@ def _require_features(kind: str, module: _ModuleRecord, where: str) -> None:
 
 def _fit(record: _FitRecord) -> SiliconFit:
     return SiliconFit(
-        target=record.target,
-        feature_nm=record.feature_nm,
-        clock_mhz=record.clock_mhz,
-        flow=record.flow,
+        **target_fields(record),
         modules={
             kind: ModuleFit(coefficients=module.coefficients, errors=_errors(module.errors))
             for kind, module in record.modules.items()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sim.importers.host import (
     Dequantize,
+    HostEnd,
     HostProgram,
     HostStart,
     HostStep,
@@ -18,7 +19,7 @@ from sim.importers.host import (
 )
 from sim.spec.network import Network, TensorSpec
 
-__all__ = ["ProgramEnds", "ProgramStart"]
+__all__ = ["ProgramEnd", "ProgramEnds", "ProgramStart"]
 
 _FUNCTIONS: dict[str, HostStep] = {
     "softmax": Softmax(beta=1.0, scale=1.0),
@@ -60,49 +61,78 @@ class ProgramStart:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProgramEnds:
-    """Forms of a module's inputs and output.
+class ProgramEnd:
+    """Form of one of a module's outputs.
 
     Parameters
     ----------
-    starts : tuple of ProgramStart
-        Of the inputs, in the module's order; images if not given.
+    place : int
+        Of the tensor that it is computed of, among the network's outputs.
     functions : tuple of str
-        What is computed of the output: "softmax", "log_softmax", "sigmoid".
-    signal : bool
-        Whether the output is [N, C, L]; of an image it is [N, C, H, W], of one pixel [N, C].
+        What is computed of the tensor: "softmax", "log_softmax", "sigmoid".
+    sizes : tuple of int
+        Shape; if not given, an image is [C, H, W], and one pixel [C].
     """
 
-    starts: tuple[ProgramStart, ...] = ()
+    place: int = 0
     functions: tuple[str, ...] = ()
-    signal: bool = False
+    sizes: tuple[int, ...] = ()
 
-    def host(self, network: Network) -> HostProgram:
-        """Steps around the network: inputs and outputs are float32 in the module's own layout."""
-        result = network.output
-        starts = self.starts or (ProgramStart(),) * len(network.inputs)
-        first, *further = (
-            start.host(source) for start, source in zip(starts, network.inputs, strict=True)
-        )
+    def host(self, network: Network) -> HostEnd:
+        """Steps behind the network, to float32 in the module's own layout."""
+        result = network.tensors[network.outputs[self.place]]
         real = Dequantize(scale=result.scale, zero_point=result.zero_point)
         functions = [_FUNCTIONS[name] for name in self.functions]
         height, width, channels = result.shape
         order: list[HostStep] = []
         sizes: tuple[int, ...] = (channels,)
         logits = sizes
-        if self.signal:
+        if self.sizes == (channels, width) and height == 1:
             sizes, logits = (channels, width), (width, channels)
             order = [Transpose(axes=(1, 0))]
         elif (height, width) != (1, 1):
             sizes, logits = (channels, height, width), result.shape
             order = [Transpose(axes=(2, 0, 1))]
+        own = self.sizes or sizes
+        if own != sizes:
+            order.append(Reshape(shape=own))
         # Functions are over the last axis, the channels in memory.
-        after = [real, *functions, *order] if functions else [*order, real]
+        return HostEnd(
+            tensor=result.name,
+            logits_shape=logits,
+            after=tuple([real, *functions, *order] if functions else [*order, real]),
+            output=ModelPort(dtype="float32", shape=own),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramEnds:
+    """Forms of a module's inputs and outputs.
+
+    Parameters
+    ----------
+    starts : tuple of ProgramStart
+        Of the inputs, in the module's order; images if not given.
+    ends : tuple of ProgramEnd
+        Of the outputs, in the module's order.
+    """
+
+    starts: tuple[ProgramStart, ...] = ()
+    ends: tuple[ProgramEnd, ...] = (ProgramEnd(),)
+
+    def host(self, network: Network) -> HostProgram:
+        """Steps around the network: inputs and outputs are float32 in the module's own layout."""
+        starts = self.starts or (ProgramStart(),) * len(network.inputs)
+        first, *further = (
+            start.host(source) for start, source in zip(starts, network.inputs, strict=True)
+        )
+        end, *ends = (item.host(network) for item in self.ends)
         return HostProgram(
             input=first.input,
             before=first.before,
-            logits_shape=logits,
-            after=tuple(after),
-            output=ModelPort(dtype="float32", shape=sizes),
+            logits_shape=end.logits_shape,
+            after=end.after,
+            output=end.output,
+            further=tuple(ends),
             further_inputs=tuple(further),
         )

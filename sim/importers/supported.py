@@ -21,7 +21,7 @@ _HEAD = """# Supported operators
 This page is generated from the importer's tables (`make supported`); a test compares the two.
 
 What is not here is refused with the operator's name, its index and the name of its output tensor. Nothing is
-replaced by something similar. In all of it: any inputs and outputs (of a PyTorch module one output), a batch of 1, fixed
+replaced by something similar. In all of it: any inputs and outputs, a batch of 1, fixed
 shapes, 8-bit activations with one scale and zero point, one graph (of TensorFlow Lite others may give variables their first values). Weights: one scale or one for each output
 channel; biases: int32 or none, in ONNX also float32.
 

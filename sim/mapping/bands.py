@@ -82,7 +82,10 @@ def band_times(kernel_y, kernel_x, stride_y, stride_x, pixels, band, windows, le
 def _interval(kernel_y, kernel_x, stride_y, fresh, pixels, highest, least, stores, lag):
     """Initiation interval of a band with ``highest`` rows of windows, of each of which ``fresh`` columns are read anew."""
     cycles = max(least, stores, ceil_div(kernel_y * kernel_x, DOT_WIDTH))
-    for number in range(1, pixel_sets(highest, pixels) + 1):
+    # where windows overlap, the first set reads the most, as others share rows with it; this needs a lag that is not
+    # negative, of which each set so far has an equal part
+    most = 1 if kernel_y >= stride_y else pixel_sets(highest, pixels)
+    for number in range(1, most + 1):
         rows = (min(number * pixels, highest) - 1) * stride_y + kernel_y
         if fresh * rows + lag > number * (cycles - stores):
             cycles = max(cycles, ceil_div(fresh * rows + lag, number) + stores)
@@ -91,9 +94,15 @@ def _interval(kernel_y, kernel_x, stride_y, fresh, pixels, highest, least, store
 
 @in_place
 def _least_lead(kernel_y, kernel_x, stride_y, pixels, highest, cycles, first_lag):
-    """Lead of a band if no read gave way to a store."""
-    lead = 0
-    for number in range(1, pixel_sets(highest, pixels) + 1):
+    """Lead of a band if no read gave way to a store.
+
+    It grows by as much with each set but the last, which may have fewer rows.
+    """
+    lead, most = 0, pixel_sets(highest, pixels)
+    low = max(1, most - 1)
+    if kernel_x * pixels * stride_y <= cycles:
+        low = most = 1
+    for number in range(low, most + 1):
         rows = (min(number * pixels, highest) - 1) * stride_y + kernel_y
         lead = max(lead, kernel_x * rows - (number * cycles - first_lag))
     return lead

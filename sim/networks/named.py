@@ -32,6 +32,7 @@ _SOURCES = (
     "networks/seeded.py",
     "golden.py",
     "scales.py",
+    "spec/layer.py",
     "spec/network.py",
 )
 """Files that decide the numbers of a named network."""

@@ -10,13 +10,20 @@ from numpy.typing import NDArray
 
 from sim.arrays.kernel import in_place, inlined, kernel
 from sim.arrays.schedule_columns import (
+    ACCUMULATOR_ROW,
     AFTER,
+    BANK,
     FIELD_HIGH,
     FIELD_LOW,
     FIELDS_WIDTH,
+    IN2_ADDRESS,
+    LANES,
     LAYER,
+    OUT_ADDRESS,
+    OUT_BANK,
     POST,
     QUEUE,
+    SOURCES,
     TRANSFER_WIDTH,
     WAIT,
     WIDTH,
@@ -49,6 +56,7 @@ __all__ = [
     "Listing",
     "add",
     "begin",
+    "check_templates",
     "empty_listing",
     "first_overflow",
     "require",
@@ -63,6 +71,14 @@ __all__ = [
 COUNT, FIRST, HALF, LOADED, STORED, EXECUTED, FITS, FILLED = range(8)
 TO_FETCH, FETCHED, PIECE, STORING, LAST_BANK_STORE, SLACK, LAST_DURATION = range(8, 15)
 TABLE_USED = 15
+
+_MOVED = np.array(
+    [OUT_BANK, OUT_ADDRESS, BANK, IN2_ADDRESS, ACCUMULATOR_ROW, LANES, SOURCES], np.int64
+)
+"""Columns of an EXECUTE descriptor in which another round or image may need more than the template.
+
+Its hold and slack are never longer than the template's, and addresses in local memory that are read are taken modulo what their field holds.
+"""
 
 ALL_ROWS = 1 << 40
 """FILLED of a warm run: the store has all rows that are read."""
@@ -170,7 +186,10 @@ def require(listing, row, source, producer):
 
 @inlined
 def run(listing, check, hw, constants, clock):
-    """Let the descriptors run and forget them; with ``check`` note whether their values fit."""
+    """Let the descriptors run and forget them; with ``check`` note whether their values fit.
+
+    Of EXECUTE those that :func:`check_templates` does not look at.
+    """
     numbers = listing.numbers
     first = numbers[FIRST]
     for place in range(numbers[COUNT] - first):
@@ -182,10 +201,29 @@ def run(listing, check, hw, constants, clock):
 
 
 @in_place
-def _overflows(row):
-    """Whether a descriptor's field cannot hold its value; without branches, so it is vectorized."""
+def check_templates(listing, count):
+    """Note whether the values of so many EXECUTEs of a pass fit, as far as its rounds and images do not move them."""
+    for place in range(count):
+        if _overflow_before(listing.templates[place], FIELDS_WIDTH):
+            listing.numbers[FITS] = 0
+
+
+@in_place
+def _overflow_before(row, end):
+    """Whether a field in a column before ``end`` cannot hold its value; without branches, so it is vectorized."""
     overflows = False
-    for j in range(FIELDS_WIDTH if row[QUEUE] == Queue.EXECUTE else TRANSFER_WIDTH):
+    for j in range(end):
+        overflows |= (row[j] < FIELD_LOW[j]) | (row[j] > FIELD_HIGH[j])
+    return overflows
+
+
+@in_place
+def _overflows(row):
+    """Whether a LOAD's or STORE's field cannot hold its value, or one of EXECUTE that rounds and images move."""
+    if row[QUEUE] != Queue.EXECUTE:
+        return _overflow_before(row, TRANSFER_WIDTH)
+    overflows = False
+    for j in _MOVED:
         overflows |= (row[j] < FIELD_LOW[j]) | (row[j] > FIELD_HIGH[j])
     return overflows
 

@@ -46,7 +46,7 @@ from sim.schedule.listing import (
 )
 from sim.schedule.transfer_fields import gather_fields, pe_columns
 from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore, Queue
-from sim.timing.transfers import stored_turns
+from sim.timing.transfer_unit import stored_turns
 
 __all__ = ["NextInput", "fetch_beside", "fetch_rows", "input_rows", "note_execute", "note_weights"]
 

@@ -79,6 +79,7 @@ from sim.schedule.listing import (
     USED_BY,
     add,
     begin,
+    check_templates,
     require,
     run,
 )
@@ -149,8 +150,8 @@ class Turn(NamedTuple):
 def list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, clock):
     """Make the descriptors of layer ``i`` for the images from ``low`` on that go through it together.
 
-    With ``timed`` those of a round are run and forgotten before the next round. Values of a chunk's
-    rounds rise or stay, so those of the first and the last are checked.
+    With ``timed`` those of a round are run and forgotten before the next round. Values that rounds of a chunk
+    move rise or stay, so those of the first and the last are checked, and the others in the templates.
     """
     layer, plan = layers[i], lp[i]
     source, target = tensors[layer[LayerColumn.INPUT]], tensors[i + 1]
@@ -187,6 +188,8 @@ def list_turn(i, low, layers, tensors, hw, lp, tp, listing, timed, constants, cl
                 fill_templates(listing, turn, hw, pass_y, pass_x, p, r % variants)
             elif r == 0:  # all but the place in the image is as it was
                 move_templates(listing, turn, hw, pass_x, p)
+            if timed and (variants > 1 or r == 0):
+                check_templates(listing, turn.sets)
             _list_round(listing, turn, tensors, tp, hw, p, r)
             if timed:
                 ends = r % plan[LayerPlan.CHUNK] == 0 or r == _last_round(plan, r)

@@ -37,7 +37,7 @@ from sim.schedule.order import list_turn
 from sim.spec.descriptor import LoadKind, LoadStore, Queue
 from sim.timing.calibration import Constant, MemoryColumn
 from sim.timing.cycles import clock_at_doorbell, totals
-from sim.timing.transfers import stored_turns
+from sim.timing.transfer_unit import stored_turns
 
 __all__ = ["build_schedule", "build_stream", "time_schedule", "weigh_schedule"]
 

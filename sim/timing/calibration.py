@@ -207,8 +207,7 @@ class Calibration:
         :class:`MemoryColumn`.
         """
         row = np.zeros(len(Constant) + len(MemoryColumn), np.int64)
-        for constant in Constant:
-            row[constant] = self.constants[constant.name.lower()]
+        row[: len(Constant)] = [self.constants[name] for name in CONSTANT_RULES]
         latency = memory.latency or self.constants["memory_latency"]
         row[Constant.MEMORY_LATENCY] = latency
         row[MemoryColumn.WRITE_LATENCY] = memory.write_latency or latency

@@ -51,7 +51,8 @@ from sim.timing.memory_channel import (
     connect,
     unpaced_end,
 )
-from sim.timing.transfers import BEATS, STORED, idle, load, store, transfer_bytes
+from sim.timing.transfer_unit import BEATS, STORED, idle, transfer_bytes
+from sim.timing.transfers import load, store
 
 __all__ = [
     "FETCH_BEATS",
@@ -94,7 +95,7 @@ class Clock(NamedTuple):
     queues : int64[3, STARTS + QUEUE_DEPTH]
         Each ends with a ring of its queue's latest starts.
     loads, stores : int64[n]
-        State of both units, of :func:`sim.timing.transfers.idle`.
+        State of both units, of :func:`sim.timing.transfer_unit.idle`.
     """
 
     done: NDArray[np.int64]

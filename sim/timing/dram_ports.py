@@ -11,7 +11,7 @@ from sim.spec.bus import BURST_BEATS, PAGE_BYTES
 from sim.timing.calibration import Constant
 from sim.timing.dram import DramParameter
 from sim.timing.gathering import completed, fills_beats, held, segment
-from sim.timing.transfers import idle, last_stored_row, paced, segments, stored_turns
+from sim.timing.transfer_unit import idle, last_stored_row, paced, segments, stored_turns
 
 __all__ = [
     "ADDRESSED",
@@ -77,7 +77,7 @@ class Port(NamedTuple):
     ring : int64[n, BURST]
         The latest bursts.
     credit : int64[…]
-        State of the pacing, of :func:`sim.timing.transfers.idle`.
+        State of the pacing, of :func:`sim.timing.transfer_unit.idle`.
     turns : int64[m, 4]
         LOADs that wait for their turn to read the weight store.
     """

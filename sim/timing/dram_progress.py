@@ -32,7 +32,7 @@ from sim.timing.dram_ports import (
     take_turn,
     wait_for_turn,
 )
-from sim.timing.transfers import reads_store
+from sim.timing.transfer_unit import reads_store
 
 __all__ = [
     "DONE",

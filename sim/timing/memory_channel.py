@@ -148,7 +148,7 @@ def unpaced_end(state, first, beats, end):
 
 @in_place
 def _beat_at(available, beat, credit, earn, cost):
-    """Cycle in which a paced port moves a beat of a burst, as :func:`sim.timing.transfers.paced` says."""
+    """Cycle in which a paced port moves a beat of a burst, as :func:`sim.timing.transfer_unit.paced` says."""
     return available + max(beat, ceil_div(cost * (beat + 1) - credit, earn))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import numpy as np
@@ -13,6 +14,7 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import HardwareSpace
 from testbench.cases.random_networks import BATCHES, TRIES, Case, describe_case, draw_group_of
 from testbench.cases.tflite_convolutions import convolution_model
+from testbench.cases.tflite_extremes import EXTREMES, extreme_model
 from testbench.cases.tflite_inputs import inputs_model
 from testbench.cases.tflite_models import RandomModel, import_random, random_model
 from testbench.judges.tflite_oracle import judge
@@ -41,6 +43,9 @@ _CONVOLUTION_SHARE = 4
 
 _INPUTS_SHARE, _INPUTS_PLACE = 8, 5
 """Every eighth model has several inputs: its place among eight."""
+
+_EXTREMES_PLACE = 2
+"""Place among eight of the model with one of ``EXTREMES``, which take turns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,11 +163,19 @@ def _try_case(index: int, config: AcceleratorConfig, rng: np.random.Generator) -
     draw = _convolution_model if convolves else _random_model
     if index % _INPUTS_SHARE == _INPUTS_PLACE:
         draw = _inputs_model
+    if index % _INPUTS_SHARE == _EXTREMES_PLACE:
+        name = EXTREMES[index // _INPUTS_SHARE % len(EXTREMES)]
+        draw = partial(_extreme_model, name)
     return imported_case(index, config, rng, draw, IMPORTED)
 
 
 def _inputs_model(seed: int, images: int) -> tuple[RandomModel, str]:
     return inputs_model(seed, images), f"inputs_model({seed}, images={images})"
+
+
+def _extreme_model(name: str, seed: int, images: int) -> tuple[RandomModel, str]:
+    model = extreme_model(name, np.random.default_rng(seed), images)
+    return model, f"extreme_model({name!r}, np.random.default_rng({seed}), images={images})"
 
 
 def _convolution_model(seed: int, images: int) -> tuple[RandomModel, str]:

@@ -1,7 +1,11 @@
-"""Accelerators whose runs energy is fitted to, and those on which the fit is judged: drawn from spaces with a seed."""
+"""Accelerators whose runs energy is fitted to, and those on which the fit is judged: drawn from spaces with a seed.
+
+Half of those that are drawn have activation tables, whether their space has or not.
+"""
 
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 
 from hwgen.synthesis.sample_accelerators import SamplePlan
 from sim.realizability import check
@@ -38,6 +42,7 @@ def energy_plan(
         drawn: dict[AcceleratorConfig, None] = {}
         while len(drawn) < samples:
             point = space.config([generator.randrange(size) for size in space.sizes])
+            point = replace(point, activation_table=generator.randrange(2))
             if point.macs <= MOST_MACS and not check(point):
                 drawn[point] = None
         points = [point for point in drawn if point not in (*plan.fitted, *plan.held_out)]

@@ -1,11 +1,15 @@
 """Networks whose runs energy is fitted to, and those on which the fit is judged: a few layers each, with seeded weights."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from types import MappingProxyType
 
+import numpy as np
+
 from sim.networks.seeded import seeded_network
 from sim.networks.topology import LayerShape, conv, depthwise, fully_connected, pool
+from sim.spec.activation_table import TABLE_ENTRIES, ActivationTable
 from sim.spec.network import LayerKind, Network, TensorSpec
 
 __all__ = ["FITTED", "HELD_OUT", "workload"]
@@ -43,6 +47,10 @@ _WORKLOADS: Mapping[str, tuple[TensorSpec, tuple[LayerShape, ...]]] = MappingPro
             _image(8, 8, 16),
             (conv("a", "image", 16, relu=True), _add("b", "image", "a"), pool("c", "b")),
         ),
+        "curves": (
+            _image(8, 8, 16),
+            (conv("a", "image", 16), conv("b", "a", 16, 3)),
+        ),
         "separable": (
             _image(10, 10, 8),
             (
@@ -64,13 +72,25 @@ _WORKLOADS: Mapping[str, tuple[TensorSpec, tuple[LayerShape, ...]]] = MappingPro
                 conv("c", "b", 16),
             ),
         ),
+        "gates": (
+            _image(9, 9, 12),
+            (
+                *(conv("a", "image", 24), depthwise("b", "a", 3, 1)),
+                *(conv("c", "b", 12), fully_connected("d", "c", 10)),
+            ),
+        ),
     }
 )
 
-FITTED = ("windows", "points", "channels", "vectors", "sums")
+_TABLED: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"curves": ("a", "b"), "gates": ("a", "b")}
+)
+"""Layers with an activation table, by workload: these run on accelerators that have tables."""
+
+FITTED = ("windows", "points", "channels", "vectors", "sums", "curves")
 """Names of workloads that are fitted to: layers of a kind."""
 
-HELD_OUT = ("separable", "residual", "bottleneck")
+HELD_OUT = ("separable", "residual", "bottleneck", "gates")
 """Names of workloads that the fit has not seen: layers in other sizes and orders."""
 
 
@@ -84,4 +104,18 @@ def workload(name: str) -> Network:
         If there is none.
     """
     image, layers = _WORKLOADS[name]
-    return seeded_network(name, image, layers, _SEED)
+    network = seeded_network(name, image, layers, _SEED)
+    tabled = [
+        replace(layer, table=_swish(layer.output)) if layer.name in _TABLED.get(name, ()) else layer
+        for layer in network.layers
+    ]
+    return replace(network, layers=tuple(tabled))
+
+
+def _swish(results: TensorSpec) -> ActivationTable:
+    """Table of x * sigmoid(x) for x in -6 ... 6, in the quantization of the results."""
+    x = np.linspace(-6, 6, TABLE_ENTRIES)
+    values = np.round(127 / 6 * x / (1 + np.exp(-x))) + results.zero_point
+    return ActivationTable(
+        values=values.clip(-128, 127).astype(np.int8), zero_point=results.zero_point
+    )

@@ -27,7 +27,7 @@ from sim.spec.queued_memory import (
 )
 from sim.timing.calibration import Calibration
 from sim.timing.cycles import FETCH_BEATS
-from sim.timing.transfers import transfer_bytes
+from sim.timing.transfer_unit import transfer_bytes
 from testbench.traces.effects import CORE, COUNTS, EFFECTS, Effect
 from testbench.traces.traced_run import TracedRun, Walker
 

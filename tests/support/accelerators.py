@@ -2,7 +2,7 @@
 
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["NARROW_BUS", "SMALLEST", "TWO_PES", "small_accelerator"]
+__all__ = ["NARROW_BUS", "SMALLEST", "STORED", "TABLED", "TWO_PES", "WAVES", "small_accelerator"]
 
 
 def small_accelerator(
@@ -52,3 +52,19 @@ TWO_PES = small_accelerator(1, 2)
 
 NARROW_BUS = small_accelerator(2, 1, compute_lanes=2, io_bandwidth_gbps=0.4)
 """A column of two PEs with two lanes each, and a bus of 2 bytes: half a register-file row of four."""
+
+STORED = small_accelerator(
+    2, 2, simd_units=8, compute_lanes=2, local_memory_kb=32, register_file_kb=2, weight_store_kb=4
+)
+"""A square of PEs with a weight store."""
+
+TABLED = small_accelerator(
+    2, 2, simd_units=8, compute_lanes=2, local_memory_kb=16, register_file_kb=2, activation_table=1
+)
+"""A square of PEs with activation tables."""
+
+WAVES = small_accelerator(
+    2, 1, simd_units=8, compute_lanes=2, local_memory_kb=8, register_file_kb=4, io_bandwidth_gbps=1.6,
+    weight_store_kb=16,
+)  # fmt: skip
+"""The accelerator of the handwritten example with a weight store: all tests of waveforms share its builds."""

@@ -8,8 +8,9 @@ import numpy as np
 
 from cell_pickles import file_key, write_cell_pickle
 from cosilico.joint.enumeration import enumerate_jointly
+from trained_tables import write_trained_table
 
-__all__ = ["write_joint_truth"]
+__all__ = ["write_joint_truth", "write_trained_truth"]
 
 _EDGES = ("e01", "e02", "e12", "e03", "e13", "e23")
 
@@ -48,7 +49,15 @@ def write_joint_truth(folder: Path, operations: Sequence[str] = ("skip", "conv1"
         aware = 60 + work + 5 * float(random.random())
         cells[file_key(**dict(zip(_EDGES, chosen, strict=True)))] = (aware + 1, aware - 1, aware)
     folder.mkdir(parents=True, exist_ok=True)
+    return _enumerated(write_cell_pickle(folder / "data.anb", cells), folder)
+
+
+def write_trained_truth(folder: Path) -> Path:
+    """Enumerate the networks of :func:`trained_tables.write_trained_table`; return the folder."""
+    return _enumerated(write_trained_table(folder / "few.json"), folder)
+
+
+def _enumerated(accuracies: Path, folder: Path) -> Path:
     (folder / "few.toml").write_text(_SPACE)
-    accuracies = write_cell_pickle(folder / "data.anb", cells)
     enumerate_jointly(str(accuracies), str(folder / "few.toml"), folder / "joint", jobs=1)
     return folder / "joint"

@@ -6,10 +6,12 @@ from chain_cases import draw_chains
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
 from testbench.cases.random_networks import Case, draw_group
 
-__all__ = ["ALWAYS", "FIRST", "GROUPS", "SIZES", "chains", "drawn"]
+__all__ = ["ALWAYS", "FIRST", "GROUPS", "MAX_MACS", "SEED", "SIZES", "chains", "drawn"]
 
 SEED = 24
 MAX_MACS = {TINY: 384, EDGE: 1024}
+"""With these, a group of other cases is drawn for the accelerator of the random pairs' group of that number."""
+
 FIRST = {TINY: [11] * 4, EDGE: [22] * 2}
 """Cases of each of the first groups, which have every stratum once; drawn as by ``cosilico validate --random``."""
 

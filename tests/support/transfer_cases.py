@@ -119,6 +119,30 @@ def draw_gather(generator: random.Random, config: AcceleratorConfig, beats: int)
     }
 
 
+def draw_many_rows(
+    generator: random.Random, config: AcceleratorConfig, queue: Queue
+) -> dict[str, int]:
+    """Draw a tile of so many rows that those in the middle are alike, for LOAD some of them gathered; or a row of long or a few of short bursts."""
+    rows = generator.choice([1, 6, 7, *[generator.randint(10, 60) for _ in range(6)]])
+    if queue == Queue.LOAD and generator.random() < 0.4:
+        fields = draw_gather(generator, config, generator.randint(1, 60))
+        stride = fields["row_bytes"] + generator.choice([0, 0, -fields["row_bytes"]])
+        align = generator.choice([1, config.bus_bytes])
+        return fields | {"rows": rows, "row_stride": -(-max(1, stride) // align) * align}
+    fields = draw_tile(generator, config, 1)
+    columns = generator.choice([1, 1, generator.randint(1, 8), generator.randint(8, 40)])
+    if rows == 1:
+        columns *= 20
+    vector = fields["vector_beats"] * config.bus_bytes
+    stride = (columns + generator.choice([0, 0, 1, 70])) * vector
+    shape = {"columns": columns, "rows": rows, "groups": generator.choice([1, 1, 1, 2])}
+    return (
+        fields
+        | shape
+        | {"row_stride": stride, "group_stride": rows * stride + generator.choice([0, vector])}
+    )
+
+
 def draw_weights(generator: random.Random, config: AcceleratorConfig, beats: int) -> dict[str, int]:
     """Draw a weight stream of up to about ``beats`` beats."""
     own = generator.choice([0, generator.randint(1, config.compute_lanes)])

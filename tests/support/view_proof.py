@@ -9,7 +9,7 @@ import contextlib
 import itertools
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
@@ -20,7 +20,7 @@ from hwgen.gateware.grid import control, ring
 from hwgen.simulation_view import GRID_MODULE, grid_view
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["WINDOW_VECTORS", "SmallGrid", "prove_views", "questions"]
+__all__ = ["PARTS", "WINDOW_VECTORS", "SmallGrid", "prove_views", "questions"]
 
 WINDOW_VECTORS = 8
 """Vectors of the proved grid's ring; 64 would multiply the states, not the cases."""
@@ -84,8 +84,14 @@ class _Machine:
     driven: frozenset[str]
 
 
-def prove_views(*, private: bool, maximum: bool) -> None:
+def prove_views(*, private: bool, maximum: bool, parts: Sequence[int] = range(PARTS)) -> None:
     """Prove one step of both views, which in its second cycle is private, or of a maximum.
+
+    Parameters
+    ----------
+    private, maximum : bool
+    parts : sequence of int
+        Parts of the checks to prove.
 
     Raises
     ------
@@ -112,7 +118,7 @@ def prove_views(*, private: bool, maximum: bool) -> None:
                 "wreduce",
                 "opt -full",
                 "opt_clean -purge",
-                *questions(len(checks)),
+                *(questions(len(checks))[part] for part in parts),
             ]
         )
 

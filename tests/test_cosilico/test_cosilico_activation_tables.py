@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
+from accelerators import TABLED
 from cosilico.cli import main
 from cosilico.exits import ExitStatus
 from onnx_graphs import Graph, convolution
 from sim.importers.pytorch.aten import export_module
-from sim.spec.spaces import TINY
 from testbench.cases.tflite_functions import function_model
 from testbench.judges.tflite_oracle import run_model
 
@@ -27,8 +26,7 @@ def test_a_model_of_a_gate_runs_where_there_are_tables_and_is_refused_elsewhere(
     model = function_model("gate", np.random.default_rng(11))
     (tmp_path / "silu.tflite").write_bytes(model.content)
     np.savez(tmp_path / "x.npz", x=model.inputs)
-    with_tables = replace(TINY.default, activation_table=1)
-    (tmp_path / "accelerator.json").write_text(json.dumps(with_tables.to_json()))
+    (tmp_path / "accelerator.json").write_text(json.dumps(TABLED.to_json()))
     net, made = str(tmp_path / "net"), tmp_path / "y.npz"
     assert main(["import", str(tmp_path / "silu.tflite"), "--out", net]) == ExitStatus.DONE
     told = capsys.readouterr().out

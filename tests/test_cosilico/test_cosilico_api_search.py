@@ -159,7 +159,10 @@ def test_an_accelerator_is_searched_by_a_named_strategy(tmp_path: Path) -> None:
     assert cost <= best["predicted_cycles"] * best["energy"]
 
 
+@pytest.mark.long
 def test_an_interrupted_search_is_resumed_or_replaced(tmp_path: Path) -> None:
+    """Long: killed searches go on in the tests of the strategies."""
+
     def interrupt(step: str, done: int, total: int) -> None:
         if done:
             raise KeyboardInterrupt

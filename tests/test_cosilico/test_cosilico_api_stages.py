@@ -229,7 +229,9 @@ def test_a_model_file_runs_through_its_host(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_searches_an_accelerator(design: Path, tmp_path: Path) -> None:
+    """Long: named strategies search accelerators in a test that always runs."""
     network = cosilico.load_network(design)
     result = cosilico.search_accelerator(network, "tiny", tmp_path / "out", seed=3)
     assert result.cycles == cosilico.predict(result.design).cycles

@@ -267,9 +267,11 @@ def test_a_lost_scheduler_ends_the_comparison_and_it_goes_on_with_resume(
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_worker_with_other_sources_is_refused(
     cluster: DaskCluster, space: str, tmp_path: Path
 ) -> None:
+    """Long: a worker that does not see the folder is refused in the same place."""
     root, other = Path(__file__).parents[2], tmp_path / "other"
     for package in ("cosilico", "search", "testbench", "hwgen", "sim"):
         shutil.copytree(root / package, other / package, ignore=shutil.ignore_patterns("*.pyc"))

@@ -143,6 +143,8 @@ def test_accelerators_are_drawn_apart_and_a_smaller_plan_is_part_of_a_larger() -
     assert (len(plan.fitted), len(plan.held_out)) == (12, 6)
     assert not set(plan.fitted) & set(plan.held_out)
     assert all(config.macs <= MOST_MACS for config in (*plan.fitted, *plan.held_out))
+    for part in plan:
+        assert {config.activation_table for config in part} == {0, 1}
     smaller = energy_plan([TINY], samples=6)
     assert set(smaller.fitted) <= set(plan.fitted)
     assert set(smaller.held_out) <= set(plan.held_out)
@@ -153,6 +155,9 @@ def test_workloads_are_networks_of_several_kinds() -> None:
     judged = {layer.kind for name in HELD_OUT for layer in workload(name).layers}
     assert len(kinds) >= 5
     assert judged <= kinds
+    for names in (FITTED, HELD_OUT):
+        tables = [layer.table for name in names for layer in workload(name).layers]
+        assert {table is None for table in tables} == {False, True}
 
 
 def test_no_command_predicts_with_energy_of_another_gateware(

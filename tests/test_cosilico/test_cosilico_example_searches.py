@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from cosilico.subjects import ExperimentSubject
 from project_root import ROOT
@@ -47,7 +48,9 @@ def cost(config: AcceleratorConfig, network: Network) -> tuple[int, float]:
     return int(table.cycles[0]), float(table.energy[0])
 
 
+@pytest.mark.long
 def test_fashion_mnist_is_searched(tmp_path: Path) -> None:
+    """Long: the task has tests of its own, and another example is always searched."""
     random = np.random.default_rng(0)
     for name in NAMES:
         count = 400 if name.startswith("train") else 40

@@ -15,6 +15,7 @@ from cosilico.comparison_joint_run import joint_target
 from cosilico.joint.judge import JointJudge
 from cosilico.joint.truth import JointTruth, is_joint_enumeration, read_truth
 from joint_truth import write_joint_truth
+from sampled import sampled
 from search.evaluator import Evaluator
 from search.networks.cells import CellMember
 from search.strategies import CO_SEARCHES
@@ -105,15 +106,21 @@ def test_a_comparison_writes_what_its_searches_are_worth(folder: Path, tmp_path:
     assert times.sub("", (out / "comparison.json").read_text()) == times.sub("", before)
 
 
-def test_the_command_takes_every_co_search(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "names", sampled([("random",), tuple(CO_SEARCHES)], lambda names: len(names) == 1)
+)
+def test_the_command_takes_co_searches(
+    names: tuple[str, ...], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """All of them where none is named."""
     words = ["--seeds", "1", "--budget", "24", "--jobs", "1", "--metric", "edp"]
+    if len(names) < len(CO_SEARCHES):
+        words += ["--strategies", ",".join(names)]
     assert main(["compare", str(folder), "--out", str(tmp_path / "out"), *words]) == 0
     shown = capsys.readouterr().out
-    assert all(name in shown for name in CO_SEARCHES)
+    assert all(name in shown for name in names)
     document = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    assert set(document["strategies"]) == set(CO_SEARCHES)
+    assert set(document["strategies"]) == set(names)
     assert document["metric"] == "edp"
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from accelerators import WAVES
 from cosilico.api.prediction import PredictedRun, predict
 from cosilico.cli import main
 from cosilico.layer_times import STATES, layer_times, layer_turns, segments
@@ -321,11 +322,14 @@ def test_simulate_writes_measured_events_and_views(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     events = tmp_path / "events.json"
-    words = ["simulate", "autoencoder", "--accelerator", "tiny", "--images", "1", "--waves"]
+    accelerator = tmp_path / "accelerator.json"
+    accelerator.write_text(json.dumps(WAVES.to_json()))
+    words = ["simulate", "autoencoder", "--accelerator", str(accelerator), "--images", "1"]
+    words.append("--waves")
     assert main([*words, "--trace", str(events), "--trace-format", "perfetto"]) == 0
     document = json.loads(events.read_text())
     assert document["otherData"]["source"] == "measured"
-    predicted = timeline_of_pair("autoencoder", "tiny", 1)
+    predicted = traced(predict("autoencoder", WAVES)).timeline
     own = [e["args"]["start"] for e in document["traceEvents"] if "issued" in e.get("args", {})]
     assert own == predicted.start.tolist()
     names = {signal.path for signal in ports(tmp_path / "waves.vcd")}

@@ -52,6 +52,10 @@ def line_of(capsys: pytest.CaptureFixture[str], *words: str | Path) -> str:
             ["--area", "--target", "nangate45", "--target", "osu018"],
             "--target must be given with at most one target of standard cells, not nangate45 and osu018",
         ),
+        (
+            ["--area", "tiny", "--samples", "5"],
+            "--samples must leave an accelerator of 200 MHz to judge by, which 5 do not",
+        ),
         (["--area", "moon"], "SPACE must be one of tiny, edge, nahas, not 'moon'"),
     ],
 )

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from accelerators import SMALLEST, WAVES
 from cosilico.cli import main
 from cosilico.measurements import print_results, time_rows, write_json
 from cosilico.photographs import load_photograph, photograph_input
@@ -297,16 +298,21 @@ def test_waves_that_cannot_be_written_are_refused(
     assert not list(design_file.parent.glob("*waves*"))
 
 
+def copied_for_waves(design_file: Path, folder: Path) -> Path:
+    """Copy the design into a folder, with an accelerator that is built for other tests of waveforms, too."""
+    for path in design_file.parent.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    copied = folder / design_file.name
+    record = json.loads(copied.read_text())
+    record["accelerator"] = WAVES.to_json()
+    copied.write_text(json.dumps(record))
+    return copied
+
+
 @pytest.mark.rtl
 def test_part_of_the_waves_is_written_as_fst_with_views(tmp_path: Path, design_file: Path) -> None:
     """Twice: what an earlier run wrote is replaced."""
-    for path in design_file.parent.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    copied = tmp_path / design_file.name
-    record = json.loads(copied.read_text())
-    record["accelerator"]["weight_store_kb"] = 16  # built for other tests of waves, too
-    copied.write_text(json.dumps(record))
-    words = ["simulate", str(copied), "--images", "1"]
+    words = ["simulate", str(copied_for_waves(design_file, tmp_path)), "--images", "1"]
     sizes = []
     for layer in ("stem", "scores"):
         assert main([*words, "--waves-format", "fst", "--waves-layer", layer]) == 0
@@ -340,9 +346,8 @@ def test_figures_go_through_links_and_to_devices(design_file: Path, tmp_path: Pa
 
 @pytest.mark.rtl
 def test_waves_are_written_again(tmp_path: Path, design_file: Path) -> None:
-    for path in design_file.parent.iterdir():
-        (tmp_path / path.name).write_bytes(path.read_bytes())
-    words = ["simulate", str(tmp_path / design_file.name), "--images", "1", "--waves"]
+    copied = copied_for_waves(design_file, tmp_path)
+    words = ["simulate", str(copied), "--images", "1", "--waves"]
     for _ in range(2):
         assert main(words) == 0
         assert "$enddefinitions" in (tmp_path / "waves.vcd").read_text()
@@ -365,8 +370,9 @@ def test_a_damaged_simulation_is_built_again(
     design_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its executable, and the Verilog that it is built from."""
-    words = ["simulate", str(design_file), "--images", "1"]
-    assert main(words) == 0
+    accelerator = tmp_path / "smallest.json"
+    accelerator.write_text(json.dumps(SMALLEST.to_json()))
+    words = ["simulate", str(design_file), "--accelerator", str(accelerator), "--images", "1"]
     cache = cache_without("verilog", tmp_path)
     monkeypatch.setenv("COSILICO_CACHE", str(cache))
     assert main(words) == 0

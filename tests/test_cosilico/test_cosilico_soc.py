@@ -111,12 +111,14 @@ def place_nothing(monkeypatch: pytest.MonkeyPatch, clock_mhz: float) -> list[tup
 
 @pytest.mark.rtl
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_board_gets_a_bitstream_and_its_clock_is_judged(
     design: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    """Long: whether a clock is missed is judged in a test of the public API, too."""
     asked = place_nothing(monkeypatch, 24.0)
     out = tmp_path / "system"
     options = (*OPTIONS, "--board", "ulx3s_85f", "--seed", "3")

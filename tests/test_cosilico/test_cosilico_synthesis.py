@@ -95,6 +95,7 @@ def test_routes_are_printed(capsys: pytest.CaptureFixture[str]) -> None:
     )
     report = RoutingReport(
         accelerator=SMALLEST,
+        gateware_hash="0" * 64,
         tool="nextpnr 1",
         modules=[
             RoutedModule(module="inner", routes={1: slow, 2: fast}),

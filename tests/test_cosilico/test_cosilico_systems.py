@@ -59,8 +59,9 @@ def test_firmware_gives_the_references_classes(tmp_path: Path) -> None:
 
 @pytest.mark.rtl
 @pytest.mark.slow
+@pytest.mark.long
 def test_a_map_as_output_is_printed_to_its_end(tmp_path: Path) -> None:
-    """A single image, whose line takes more cycles than all else."""
+    """A single image, whose line takes more cycles than all else: millions, so that this is `long`."""
     draw = np.random.default_rng(8)
     source = random_tensor("image", 16, 16, 1, draw)
     layer = windowed("map", LayerKind.CONV, source, 1, 1, draw, 16)

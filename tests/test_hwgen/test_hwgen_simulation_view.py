@@ -1,17 +1,24 @@
 """The simulation view of the PE grid: its ports, and the proof that it is the same machine."""
 
+import itertools
 import re
+from collections.abc import Sequence
 
 import pytest
 
-from accelerators import small_accelerator
+from accelerators import NARROW_BUS
 from hwgen.emit import emit, emit_grid
+from hwgen.kept_emissions import emit_once
 from hwgen.module_names import ModuleNames
 from hwgen.simulation_view import GRID_MODULE, grid_view
+from sampled import sampled
+from sim.spec.files import cache_root
 from sim.spec.views import View
-from view_proof import prove_views, questions
+from view_proof import PARTS, prove_views, questions
 
-CONFIG = small_accelerator(1, 2, simd_units=8, compute_lanes=2, io_bandwidth_gbps=0.4)
+CONFIG = NARROW_BUS
+ALWAYS = 0
+"""Part of the proof that is always run."""
 
 
 def ports(module: str, text: str) -> set[tuple[str, str, int]]:
@@ -26,11 +33,11 @@ def ports(module: str, text: str) -> set[tuple[str, str, int]]:
 def test_has_the_ports_of_the_synthesis_view() -> None:
     simulation = ports(GRID_MODULE, grid_view(CONFIG))
     assert simulation == ports(GRID_MODULE, emit_grid(CONFIG))
-    assert ("output", "tile_read_data", 64) in simulation
+    assert ("output", "tile_read_data", 32) in simulation
 
 
 def test_stands_in_for_the_grid_and_all_below_it() -> None:
-    text = emit(CONFIG, View.SIMULATION)
+    text = emit_once(CONFIG, cache_root(), View.SIMULATION)
     modules = re.findall(r"^module (\w+)", text, re.MULTILINE)
     assert len(modules) == len(set(modules))
     names = ModuleNames.of(CONFIG)
@@ -65,18 +72,19 @@ def test_the_proof_asks_for_every_check_once() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("private", "maximum"),
-    [
-        (True, True),
-        pytest.param(False, False, marks=pytest.mark.long),
-        pytest.param(True, False, marks=pytest.mark.long),
-        pytest.param(False, True, marks=pytest.mark.long),
-    ],
+    ("private", "maximum", "parts"),
+    sampled(
+        [(True, True, [ALWAYS]), *itertools.product((True, False), (True, False), [range(PARTS)])],
+        lambda case: case[2] == [ALWAYS],
+        fields=True,
+    ),
 )
-def test_is_proved_to_be_the_same_machine(private: bool, maximum: bool) -> None:
+def test_is_proved_to_be_the_same_machine(
+    private: bool, maximum: bool, parts: Sequence[int]
+) -> None:
     """Every step of a one-lane grid of 4 units, with and without vectors of the lane's own.
 
-    A proof takes up to a minute. One proof is run always; the steps of the others, which are `long`, are
+    A proof takes up to a minute. A part is run always; the steps of the others, which are `long`, are
     compared at random, in every width, by the tests of ``view_equivalence``.
     """
-    prove_views(private=private, maximum=maximum)
+    prove_views(private=private, maximum=maximum, parts=parts)

@@ -36,7 +36,7 @@ def config(pes_y: int, pes_x: int, lanes: int, simd: int) -> AcceleratorConfig:
 @pytest.mark.parametrize(
     "shape",
     [
-        (2, 2, 2, 4),
+        pytest.param((2, 2, 2, 4), marks=pytest.mark.long),  # that of the faults, without them
         pytest.param((1, 2, 4, 4), marks=pytest.mark.long),
         (3, 1, 1, 8),
         pytest.param((1, 1, 4, 16), marks=pytest.mark.long),

@@ -524,12 +524,21 @@ def test_citation_has_the_version() -> None:
     assert "\nlicense: Apache-2.0\n" in text
 
 
-def test_long_validation_is_of_the_present_gateware() -> None:
+@pytest.mark.parametrize("name", ["validation", "ecp5_routes", "bitstream", "silicon_samples"])
+def test_results_are_of_the_present_gateware(name: str) -> None:
     from sim.timing.calibration import default
 
-    validation = results("validation")
-    assert validation["gateware_hash"] == default().gateware_hash
-    assert validation["wrong"] == {}
+    assert results(name)["gateware_hash"] == default().gateware_hash
+
+
+def test_long_validation_found_no_wrong_verdict() -> None:
+    assert results("validation")["wrong"] == {}
+
+
+def test_every_module_of_the_small_default_is_routed_for_100_mhz() -> None:
+    for module in results("ecp5_routes")["modules"]:
+        clocks = [route["clock_mhz"] for route in module["routes"].values()]
+        assert max(clocks) >= 100, module["module"]
 
 
 def test_random_memories_are_exact_on_the_present_gateware() -> None:

@@ -14,6 +14,7 @@ from claim_pages import shared_accelerators, shared_front
 from cosilico.joint.truth import read_truth
 from joint_truth import write_joint_truth
 from project_root import ROOT
+from sampled import sampled
 from sim.cost.area import area, area_budget
 from sim.cost.objective import Objective
 from sim.networks.imagenet import IMAGENET_NETWORKS, efficientnet_lite
@@ -39,7 +40,7 @@ def run(name: str, joint: Path, work: Path) -> dict[str, Any]:
     return content
 
 
-@pytest.mark.parametrize("name", JOINT)
+@pytest.mark.parametrize("name", sampled(JOINT, lambda name: name == "claims_dna"))
 def test_an_experiment_on_the_joint_truth_runs(name: str, joint: Path, tmp_path: Path) -> None:
     content = run(name, joint, tmp_path)
     assert content["claims"]

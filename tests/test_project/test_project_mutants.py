@@ -76,7 +76,8 @@ SMALLER = Fault(
     breaks="the larger is the result",
     tests=("tests/test_source.py",),
 )
-ENDLESS = replace(SMALLER, name="endless", find="place += 1", replace="pass", timeout_s=8)
+ASLEEP = "__import__('time').sleep(0.1)"  # for ever, without a processor
+ENDLESS = replace(SMALLER, name="endless", find="place += 1", replace=ASLEEP, timeout_s=8)
 ALIKE = replace(
     SMALLER, name="alike", find="a > b", replace="a >= b", equivalent="equal ones are the same"
 )

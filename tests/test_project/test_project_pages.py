@@ -21,7 +21,7 @@ RTL = ("accelerator", "cocotb", "digits", "integrate", "memory", "simulate", "yo
 SLOW = ("digits", "your_model")
 """Pages that take more than ten seconds."""
 
-LONG = ("digits", "memory", "simulate")
+LONG = ("cocotb", "digits", "memory", "simulate")
 """Pages that take longest; their commands are those of other pages and tests, with more images and points."""
 
 

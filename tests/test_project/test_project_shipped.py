@@ -9,6 +9,7 @@ from project_root import ROOT
 STAGES = ("cosilico", "hwgen", "search", "sim", "testbench")
 DOORS = {
     "hwgen.synthesis.cacti": "docs/explanation/cost.md",
+    "search.child_accuracy": "docs/reference/joint.md",
     "testbench.cocotb_cases.protocol": "docs/explanation/protocol.md",
     "testbench.coverage.register_cases": "docs/reference/testbench.md",
     "testbench.coverage.registers": "docs/reference/testbench.md",

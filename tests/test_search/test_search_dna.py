@@ -130,6 +130,7 @@ def test_a_quarter_of_the_budget_is_kept_for_the_final_network(tmp_path: Path) -
     assert 4 <= len(refined) <= 6
 
 
+@pytest.mark.long
 def test_many_batches_do_not_spend_the_budget_in_the_first_rounds(tmp_path: Path) -> None:
     """Here a round has 24 batches, and 7 evaluations: 3 of networks, the others of accelerators."""
     settings = small_settings("dna", budget=60, rounds=6, warmup_epochs=0)
@@ -143,8 +144,12 @@ def test_many_batches_do_not_spend_the_budget_in_the_first_rounds(tmp_path: Path
     assert len(result.history) - spent["final"] <= 60
 
 
+@pytest.mark.long
 def test_costs_teach_the_network(tmp_path: Path) -> None:
-    """A network for which cycles weigh much has fewer of them on the same accelerator."""
+    """A network for which cycles weigh much has fewer of them on the same accelerator.
+
+    Long: costs teach the accelerator's fields by the same estimator.
+    """
     cycles = []
     for weight in (0.0, 100.0):
         settings = small_settings(

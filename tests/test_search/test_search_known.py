@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from sampled import sampled
 from search.evaluator import BudgetSpent, Evaluator
 from search.in_memory import CoSearched, co_search_in_memory
 from search.known_training import KnownTraining
@@ -64,7 +65,7 @@ def run(strategy: str, networks: CellNetworks, seed: int) -> CoSearched:
     )
 
 
-@pytest.mark.parametrize("strategy", list(CO_SEARCHES))
+@pytest.mark.parametrize("strategy", sampled(CO_SEARCHES, lambda name: name != "nahas-oneshot"))
 def test_a_strategy_keeps_both_budgets_and_repeats(strategy: str, networks: CellNetworks) -> None:
     made = run(strategy, networks, seed=1)
     assert 1 < len([row for row in made.history if row.phase != "final"]) <= BUDGET

@@ -79,8 +79,12 @@ def test_the_fast_reward_is_the_distance_from_the_specification() -> None:
     assert -3 < chosen.fast_reward(broken) < -1
 
 
+@pytest.mark.long
 def test_the_fast_level_teaches_the_controller_to_stay_within_the_specification() -> None:
-    """Without any training: networks that are too slow become less probable."""
+    """Without any training: networks that are too slow become less probable.
+
+    Long: the controller learns from the slow level in a test that always runs.
+    """
     chosen = search(candidates=1, hardware_samples=1)
     random = np.random.default_rng(0)
     sizes = chosen.network_sizes

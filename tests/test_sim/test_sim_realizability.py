@@ -194,7 +194,7 @@ def test_what_passes_has_sizes_that_can_be_simulated() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("most", sampled([2, 4], lambda most: most == 2))
+@pytest.mark.parametrize("most", sampled([1, 4], lambda most: most == 1))
 def test_what_passes_can_be_emitted(most: int) -> None:
     """Seeded: few PEs and units, as emission takes seconds; their other values are wild."""
     rng = np.random.default_rng(12)
@@ -219,7 +219,7 @@ def test_every_point_of_the_tiny_space_can_be_built() -> None:
 
 
 @pytest.mark.parametrize(
-    ("edge", "nahas"), sampled([(61, 17), (7, 1)], lambda steps: steps[0] == 61, fields=True)
+    ("edge", "nahas"), sampled([(191, 53), (7, 1)], lambda steps: steps[0] == 191, fields=True)
 )
 def test_every_point_of_the_edge_spaces_can_be_built(edge: int, nahas: int) -> None:
     """The deepest banks have 262,144 vectors: 4 MiB of 16 bytes each."""

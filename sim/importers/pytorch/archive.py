@@ -38,7 +38,9 @@ _JSON_LIMIT_BYTES = 1 << 23
 _STRIDED, _CPU = 7, "cpu"
 
 
-def clean_archive(path: Path, in_spec: Callable[[int], str], out_spec: str) -> io.BytesIO:
+def clean_archive(
+    path: Path, in_spec: Callable[[int], str], out_spec: Callable[[int], str]
+) -> io.BytesIO:
     """An archive for ``torch.export.load`` with what is plain data in the archive at ``path``.
 
     Parameters
@@ -46,8 +48,8 @@ def clean_archive(path: Path, in_spec: Callable[[int], str], out_spec: str) -> i
     path : Path
     in_spec : callable
         Returns PyTorch's text for so many arguments.
-    out_spec : str
-        PyTorch's text for one result.
+    out_spec : callable
+        Returns PyTorch's text for so many results.
 
     Raises
     ------

@@ -8,7 +8,12 @@ from typing import Any, Never
 
 from sim.importers.errors import printable
 from sim.importers.limits import MOST_VALUES
-from sim.importers.pytorch.nodes import SUPPORTED_MODULES, UnsupportedModuleError
+from sim.importers.pytorch.nodes import (
+    SUPPORTED_MODULES,
+    UnsupportedModuleError,
+    refuse_kept,
+    refuse_result,
+)
 from sim.spec.errors import DesignFileError
 
 __all__ = ["OPERATORS", "QUANTIZING", "GraphReader"]
@@ -16,6 +21,9 @@ __all__ = ["OPERATORS", "QUANTIZING", "GraphReader"]
 _MOST_NODES = 10_000
 _MOST_NUMBERS = 64
 """Most values in one argument of an operator."""
+
+_MOST_RESULTS = 64
+"""Most tensors that a module returns."""
 
 _MOST_VALUES = 4 * MOST_VALUES
 """Most values of a tensor in a graph, which may be a constant."""
@@ -170,6 +178,9 @@ QUANTIZING = frozenset(
 
 _KNOWN = {"aten": OPERATORS, "quantized_decomposed": QUANTIZING}
 
+_NO_TENSORS = ("as_none", "as_int", "as_float", "as_bool", "as_string")
+"""Kinds of what a module returns that is no tensor."""
+
 _INPUTS = {"parameter": "parameter_name", "buffer": "buffer_name",
            "tensor_constant": "tensor_constant_name"}  # fmt: skip
 
@@ -193,16 +204,17 @@ class GraphReader:
         self,
         stored: Mapping[str, Mapping[str, Any]],
         in_spec: Callable[[int], str],
-        out_spec: str,
+        out_spec: Callable[[int], str],
     ) -> bytes:
         """JSON with nothing but what was checked.
 
         ``stored`` has the entry of each tensor in the archive; in_spec and out_spec are PyTorch's
-        text for so many arguments and for one result.
+        text for so many arguments and for so many results.
         """
         module = self._field(self.document, "graph_module", dict)
         graph = self._field(module, "graph", dict)
         signature = self._field(module, "signature", dict)
+        results = self._outputs(self._field(signature, "output_specs", list))
         for name in ("sym_int_values", "sym_bool_values", "sym_float_values"):
             if graph.get(name):
                 self._refuse_symbolic()
@@ -220,7 +232,6 @@ class GraphReader:
             for end in ("inputs", "outputs")
         )
         specs = self._inputs(self._field(signature, "input_specs", list), stored, tensors)
-        results = self._outputs(self._field(signature, "output_specs", list))
         version = self._field(self.document, "schema_version", dict)
         cleaned = {
             "graph_module": {
@@ -243,7 +254,7 @@ class GraphReader:
                             "inputs": [],
                             "outputs": [],
                             "in_spec": in_spec(sum("user_input" in spec for spec in specs)),
-                            "out_spec": out_spec,
+                            "out_spec": out_spec(len(results)),
                             "forward_arg_names": None,
                         },
                     }
@@ -360,17 +371,32 @@ class GraphReader:
         return specs
 
     def _outputs(self, items: list[Any]) -> list[dict[str, Any]]:
-        specs = []
+        if not 1 <= len(items) <= _MOST_RESULTS:
+            rule = f"module must return 1 … {_MOST_RESULTS} tensors"
+            raise UnsupportedModuleError(f"{rule}, not {len(items)}")
         for item in items:
-            if not isinstance(item, dict) or list(item) != ["user_output"]:
-                kind = next(iter(item), "") if isinstance(item, dict) else ""
-                rule = "must be exported in inference mode and return tensors alone"
-                self.refuse(f"{rule}, not {kind!r:.40}")
+            if not isinstance(item, dict) or len(item) != 1:
+                self.refuse(f"must have one kind for each result, not {item!r:.60}")
+            ((kind, field),) = item.items()
+            if kind != "user_output":
+                refuse_kept(_kept_name(kind, field))
+        specs = []
+        for place, item in enumerate(items):
             arg = self._field(item["user_output"], "arg", dict)
+            if len(arg) == 1 and (kind := next(iter(arg))) in _NO_TENSORS:
+                refuse_result(self._plain(kind, arg[kind]), place, len(items))
             specs.append({"user_output": {"arg": self._tensor_name(arg, "a result")}})
-        if len(specs) != 1:
-            raise UnsupportedModuleError("module must return one tensor")
         return specs
+
+    def _plain(self, kind: str, value: Any) -> object:
+        """A result that is no tensor, as the module returns it."""
+        if kind == "as_none":
+            return None
+        if kind == "as_string":
+            return str(value)
+        checked = self._value(kind, value)
+        # PyTorch writes numbers that are not finite as text
+        return float(checked) if isinstance(checked, str) else checked
 
     def _node(self, node: Any, index: int) -> dict[str, Any]:
         target = self._field(node, "target", str)
@@ -438,6 +464,15 @@ class GraphReader:
                 if type(value) is int and abs(value) < 1 << 62:
                     return value
         self.refuse(f"must have tensors and numbers as arguments, not {kind!r:.40}")
+
+
+def _kept_name(kind: Any, field: Any) -> str:
+    """Name of a tensor that a program changes, or returns beside the module's results; else the kind of it."""
+    given = field if isinstance(field, dict) else {}
+    for name in ("buffer_name", "parameter_name", "user_input_name"):
+        if isinstance(given.get(name), str):
+            return str(given[name])
+    return str(kind)
 
 
 def _first_name(outputs: list[dict[str, Any]]) -> str:

@@ -13,7 +13,7 @@ from torch.export import ExportedProgram
 from torch.utils import _pytree as pytree
 
 from sim.importers.errors import printable
-from sim.importers.program_ends import ProgramEnds, ProgramStart
+from sim.importers.program_ends import ProgramEnd, ProgramEnds, ProgramStart
 from sim.importers.pytorch.archive import clean_archive
 from sim.importers.pytorch.aten import read_program
 from sim.importers.pytorch.quantize import quantize_as_given, quantize_network, unquantized
@@ -70,7 +70,12 @@ def import_with_ends(
         ProgramStart(rank=source.rank, half_even=source.name in network.scales)
         for source in network.inputs
     )
-    ends = ProgramEnds(starts=starts, functions=network.functions, signal=network.signal)
+    given = network.given
+    results = tuple(
+        ProgramEnd(place=given.index(end.tensor), functions=end.functions, sizes=end.sizes)
+        for end in network.ends
+    )
+    ends = ProgramEnds(starts=starts, ends=results)
     if images is None:
         if not network.scales:
             raise CosilicoError(f"program file {path} {_UNQUANTIZED}")
@@ -94,7 +99,7 @@ def load_program(path: Path) -> ExportedProgram:
     UnsupportedModuleError
         If the graph has an operator that no layer computes.
     """
-    archive = clean_archive(path, _arguments_text, _spec_text(0))
+    archive = clean_archive(path, _arguments_text, _results_text)
     try:
         with _quiet():
             return torch.export.load(archive)
@@ -106,6 +111,11 @@ def load_program(path: Path) -> ExportedProgram:
 def _arguments_text(count: int) -> str:
     """PyTorch's text for so many tensors as arguments."""
     return _spec_text((tuple(range(count)), {}))
+
+
+def _results_text(count: int) -> str:
+    """PyTorch's text for so many tensors as results."""
+    return _spec_text(0 if count == 1 else tuple(range(count)))
 
 
 def _spec_text(example: object) -> str:

@@ -20,6 +20,7 @@ __all__ = [
     "FloatJoint",
     "FloatLayer",
     "FloatNetwork",
+    "FloatOutput",
     "Function",
     "compute",
 ]
@@ -110,6 +111,25 @@ class FloatInput:
         return (channels, *{4: (height, width), 3: (width,)}.get(self.rank, ()))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloatOutput:
+    """An output of a module.
+
+    Parameters
+    ----------
+    tensor : str
+        What it is computed of.
+    functions : tuple of str
+        What the host computes of the tensor: "softmax", "log_softmax", "sigmoid".
+    sizes : tuple of int
+        Shape of the module's own output without the batch; that of the tensor, channels first, if not given.
+    """
+
+    tensor: str
+    functions: tuple[str, ...] = ()
+    sizes: tuple[int, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class FloatJoint:
     """A tensor of the channels or pixels of layers that are made for it alone; as :class:`sim.spec.network.Concatenation`.
@@ -146,16 +166,12 @@ class FloatNetwork:
     layers : tuple of FloatLayer
     rank : int
         Axes of the module's own first input, as of :class:`FloatInput`.
-    functions : tuple of str
-        What the host computes of the output: "softmax", "log_softmax", "sigmoid".
-    signal : bool
-        Whether the module's own output is [N, C, L].
     scales : mapping of str to Scale
         Of tensors that the program quantizes itself; empty where it computes in real numbers alone.
     joints : tuple of FloatJoint
         Tensors that consist of layers' outputs.
-    output : str
-        Name of the output; the last layer's if not given.
+    outputs : tuple of FloatOutput
+        In the module's order; the last layer's output if not given. Some may be computed of one tensor.
     further_inputs : tuple of FloatInput
         All but the first, in the module's order.
     """
@@ -164,11 +180,9 @@ class FloatNetwork:
     shape: tuple[int, int, int]
     layers: tuple[FloatLayer, ...]
     rank: int = 4
-    functions: tuple[str, ...] = ()
-    signal: bool = False
     scales: Mapping[str, Scale] = field(default_factory=dict)
     joints: tuple[FloatJoint, ...] = ()
-    output: str = ""
+    outputs: tuple[FloatOutput, ...] = ()
     further_inputs: tuple[FloatInput, ...] = ()
 
     @property
@@ -177,9 +191,14 @@ class FloatNetwork:
         return (FloatInput(name=INPUT, shape=self.shape, rank=self.rank), *self.further_inputs)
 
     @property
-    def last(self) -> str:
-        """Name of the output."""
-        return self.output or self.layers[-1].name
+    def ends(self) -> tuple[FloatOutput, ...]:
+        """All outputs, in the module's order."""
+        return self.outputs or (FloatOutput(tensor=self.layers[-1].name),)
+
+    @property
+    def given(self) -> tuple[str, ...]:
+        """Tensors that the outputs are computed of, each once."""
+        return tuple(dict.fromkeys(end.tensor for end in self.ends))
 
     @property
     def homes(self) -> dict[str, FloatJoint]:
@@ -227,16 +246,16 @@ class FloatNetwork:
                             made.pop(name, None)
 
     def __call__(self, images: Tensor | Sequence[Tensor]) -> Tensor:
-        """Output [N, C, P, Q] of images [N, C, H, W], of several inputs of as many tensors."""
-        outputs: list[Tensor] = []
-        last = self.last
+        """First output [N, C, P, Q] of images [N, C, H, W], of several inputs of as many tensors."""
+        values: list[Tensor] = []
+        first = self.given[0]
 
-        def keep(name: str, values: Tensor) -> None:
-            if name == last:
-                outputs.append(values)
+        def keep(name: str, made: Tensor) -> None:
+            if name == first:
+                values.append(made)
 
         self.visit(images, keep)
-        return torch.cat(outputs)
+        return torch.cat(values)
 
 
 def compute(layer: FloatLayer, inputs: list[Tensor]) -> Tensor:

@@ -17,6 +17,7 @@ from sim.importers.pytorch.float_network import (
     FloatJoint,
     FloatLayer,
     FloatNetwork,
+    FloatOutput,
 )
 from sim.importers.pytorch.nodes import (
     IMAGE,
@@ -24,7 +25,11 @@ from sim.importers.pytorch.nodes import (
     arguments_of,
     break_rule,
     image_shape,
+    kept_tensors,
+    output_name,
     refuse,
+    refuse_kept,
+    refuse_result,
     sizes_of,
     stored_tensors,
     title,
@@ -112,27 +117,28 @@ class Graph:
         self._weight_scales: dict[fx.Node, tuple[Tensor, int]] = {}
         self._inputs: dict[fx.Node, FloatInput] = {}
         self._stored = stored_tensors(program)
+        self._kept = kept_tensors(program)
         self._folded = 0
 
     def read(self, name: str) -> FloatNetwork:
         """Layers of the whole graph."""
-        output: fx.Node | None = None
+        outputs: tuple[FloatOutput, ...] = ()
         for node in self._nodes:
             if node.op == "placeholder":
                 self._placeholder(node)
             elif node.op == "output":
-                output = self._output(node)
+                outputs = self._outputs(node)
             elif node.users:  # assertions about shapes have no users
                 self._call(node)
-        if not self._inputs or output is None or not self.layers:
+        if not self._inputs or not outputs or not self.layers:
             raise UnsupportedModuleError("module must compute its output from an image")
-        last = self.values[output].tensor
-        self._drop_parts(last)
+        given = {end.tensor for end in outputs}
+        self._drop_parts(given)
         self._check_sizes()
         self._check_inputs()
         readers = Counter(tensor for layer in self.layers.values() for tensor in layer.inputs)
         for tensor in self.read_alone:
-            if readers[tensor] > 1 or tensor == self.values[output].tensor:
+            if readers[tensor] > 1 or tensor in given:
                 rule = "must be quantized, for a pool that is quantized is not all that reads it"
                 raise UnsupportedModuleError(f"tensor {tensor!r} {rule}")
         check_real_readers(self.values, self.layers, self.quantizing)
@@ -142,11 +148,9 @@ class Graph:
             shape=first.shape,
             layers=tuple(self.layers.values()),
             rank=first.rank,
-            functions=self.values[output].functions,
-            signal=len(sizes_of(output)) == 2 and self.values[output].shape[0] == 1,
             scales=self.scales,
             joints=tuple(self.joints.values()),
-            output=last if last in self.joints else "",
+            outputs=outputs,
             further_inputs=tuple(further),
         )
 
@@ -232,9 +236,9 @@ class Graph:
             rule = "zero padding must be followed by a convolution or max pooling"
             raise UnsupportedModuleError(f"{rule}, not by {title(node)}")
 
-    def _drop_parts(self, output: str) -> None:
-        """Leave out functions that are but parts of others."""
-        read = {output}
+    def _drop_parts(self, given: set[str]) -> None:
+        """Leave out functions that are but parts of others, and none of what the module returns."""
+        read = set(given)
         for layer in reversed(list(self.layers.values())):
             if layer.function is not None and layer.name not in read:
                 del self.layers[layer.name]
@@ -289,17 +293,27 @@ class Graph:
         self._inputs[node] = source
         self.values[node] = Value(tensor=name, shape=source.shape, alone=self.read_once(node))
 
-    def _output(self, node: fx.Node) -> fx.Node:
+    def _outputs(self, node: fx.Node) -> tuple[FloatOutput, ...]:
+        """All that the module returns, in the order of PyTorch's flat results."""
         results = node.args[0]
-        if isinstance(results, fx.Node):
+        if not isinstance(results, Sequence):
             results = (results,)
-        if not isinstance(results, Sequence) or len(results) != 1:
-            raise UnsupportedModuleError("module must return one tensor")
-        (result,) = results
-        if not isinstance(result, fx.Node) or result not in self.values:
-            raise UnsupportedModuleError("module must compute its output from an image")
-        self.unpadded(node, self.values[result])
-        return result
+        if self._kept:
+            refuse_kept(self._kept[0])
+        made = []
+        for place, result in enumerate(results):
+            if not isinstance(result, fx.Node):
+                refuse_result(result, place, len(results))
+            value = self.values.get(result)
+            if value is not None:
+                self.unpadded(node, value)
+            if value is None or value.tensor in {item.name for item in self._inputs.values()}:
+                name = output_name(place, len(results))
+                raise UnsupportedModuleError(f"module must compute {name} from an image")
+            made.append(
+                FloatOutput(tensor=value.tensor, functions=value.functions, sizes=sizes_of(result))
+            )
+        return tuple(made)
 
     def _call(self, node: fx.Node) -> None:
         sources = [source for source in node.all_input_nodes if source in self.values]

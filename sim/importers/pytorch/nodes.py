@@ -6,7 +6,7 @@ from typing import Any, Never
 
 from torch import Tensor, fx
 from torch.export import ExportedProgram
-from torch.export.graph_signature import InputKind
+from torch.export.graph_signature import InputKind, OutputKind
 
 from sim.spec.errors import CosilicoError
 from sim.spec.network import Padding
@@ -19,8 +19,12 @@ __all__ = [
     "bounds_of",
     "break_rule",
     "image_shape",
+    "kept_tensors",
+    "output_name",
     "pair",
     "refuse",
+    "refuse_kept",
+    "refuse_result",
     "sizes_of",
     "stored_tensors",
     "title",
@@ -51,6 +55,23 @@ def refuse(node: fx.Node) -> Never:
 def break_rule(node: fx.Node, rule: str, value: Any) -> Never:
     """Say which rule of its layer the node breaks, and with what."""
     raise UnsupportedModuleError(f"{title(node)}: {rule}, not {value!r}")
+
+
+def refuse_kept(name: str) -> Never:
+    """Say that the module changes a tensor of its own, or returns it beside its results."""
+    rule = "module must be in inference mode and keep nothing for later"
+    raise UnsupportedModuleError(f"{rule}, not {name!r:.80}")
+
+
+def refuse_result(result: object, place: int, count: int) -> Never:
+    """Say that the module returns something other than a tensor, in one of ``count`` places."""
+    name = output_name(place, count)
+    raise UnsupportedModuleError(f"module must return tensors alone, not {result!r:.40} as {name}")
+
+
+def output_name(place: int, count: int) -> str:
+    """Name in errors of an output of a module, which has ``count`` of them."""
+    return f"output {place}" if count > 1 else "its output"
 
 
 def sizes_of(node: fx.Node) -> tuple[int, ...]:
@@ -87,6 +108,15 @@ def stored_tensors(program: ExportedProgram) -> dict[str, tuple[str, Tensor]]:
         if isinstance(value, Tensor):
             stored[spec.arg.name] = (spec.target, value)
     return stored
+
+
+def kept_tensors(program: ExportedProgram) -> list[str]:
+    """Names in the module of what a program changes, or returns beside the module's results."""
+    return [
+        str(spec.target or spec.arg.name)
+        for spec in program.graph_signature.output_specs
+        if spec.kind is not OutputKind.USER_OUTPUT
+    ]
 
 
 def arguments_of(node: fx.Node) -> dict[str, Any]:

@@ -224,6 +224,7 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
     shapes |= {layer.name: layer.shape for layer in network.layers}
     shapes |= {joint.name: joint.shape for joint in network.joints}
     readers = Counter(name for layer in network.layers for name in layer.inputs)
+    readers.update(network.given)
     homes, ends = network.homes, {joint.parts[-1]: joint for joint in network.joints}
     try:
         given = [TensorSpec.of_shape(item.name, item.shape, *used[item.name]) for item in inputs]
@@ -263,7 +264,7 @@ def quantize_layers(network: FloatNetwork, scales: Mapping[str, Scale]) -> Netwo
             name=network.name,
             input=given[0],
             layers=tuple(made.layers.values()),
-            outputs=(network.output,) if network.output else (),
+            outputs=tuple(places[name] for name in network.given),
             concatenations=tuple(made.joints.concatenations.values()),
             further_inputs=tuple(given[1:]),
         )

@@ -12,60 +12,48 @@ from sim.importers.tflite.lowering import Factor, Lowering, lowers
 from sim.importers.tflite.model import TfliteOperator, TfliteTensor
 from sim.scales import Scale
 
-__all__ = ["gated"]
+__all__ = ["BECOMES", "NEEDS", "emit_function", "gated"]
 
-_BECOMES = (
+BECOMES = (
     "an activation table behind the layer before, or behind a `max_pool` of single pixels where others read that "
     "layer, too"
 )
-_NEEDS = "an accelerator with `activation_table`"
+NEEDS = "an accelerator with `activation_table`"
 _SCALES = f"input scale from 2⁻²⁴ to below {SCALE_LIMIT:g}"
 
 
 @lowers(
     "LOGISTIC",
-    becomes=f"{_BECOMES}; with `MUL` by its own input a single table",
-    conditions=f"not at the model's end; {_NEEDS}; {_SCALES}",
+    becomes=f"{BECOMES}; with `MUL` by its own input a single table",
+    conditions=f"not at the model's end; {NEEDS}; {_SCALES}",
 )
 def _logistic(lowering: Lowering, operator: TfliteOperator) -> None:
     _check_ends(lowering, operator, (1 / 256, -128), "1/256")
-    _emit(lowering, operator, lambda source, _: functions.logistic(source))
+    emit_function(lowering, operator, lambda source, _: functions.logistic(source))
 
 
-@lowers("TANH", becomes=_BECOMES, conditions=f"{_NEEDS}; {_SCALES}")
+@lowers("TANH", becomes=BECOMES, conditions=f"{NEEDS}; {_SCALES}")
 def _tanh(lowering: Lowering, operator: TfliteOperator) -> None:
     _check_ends(lowering, operator, (1 / 128, 0), "1/128")
-    _emit(lowering, operator, lambda source, _: functions.tanh_of(source))
+    emit_function(lowering, operator, lambda source, _: functions.tanh_of(source))
 
 
-@lowers("HARD_SWISH", becomes=_BECOMES, conditions=f"{_NEEDS}; scales of shifts within int16")
+@lowers("HARD_SWISH", becomes=BECOMES, conditions=f"{NEEDS}; scales of shifts within int16")
 def _hard_swish(lowering: Lowering, operator: TfliteOperator) -> None:
-    _emit(lowering, operator, functions.hard_swish)
+    emit_function(lowering, operator, functions.hard_swish)
 
 
-@lowers("LEAKY_RELU", becomes=_BECOMES, conditions=f"{_NEEDS}; a slope of 0 or more")
+@lowers("LEAKY_RELU", becomes=BECOMES, conditions=f"{NEEDS}; a slope of 0 or more")
 def _leaky_relu(lowering: Lowering, operator: TfliteOperator) -> None:
     alpha = float(operator.options["Alpha"])
     if not 0 <= alpha < float("inf"):
         lowering.model.refuse(operator, f"slope must be 0 or more, not {alpha}")
-    _emit(lowering, operator, lambda source, out: functions.leaky_relu(source, out, alpha))
+    emit_function(lowering, operator, lambda source, out: functions.leaky_relu(source, out, alpha))
 
 
-@lowers("PRELU", becomes=_BECOMES, conditions=f"{_NEEDS}; one constant slope for all channels")
-def _prelu(lowering: Lowering, operator: TfliteOperator) -> None:
-    slopes, refuse = lowering.tensor(operator, 1), lowering.model.refuse
-    lowering.check_quantized(operator, slopes)
-    data = np.unique(lowering.constant(operator, 1, "int8"))
-    if len(data) != 1:
-        refuse(operator, f"slopes must be one for all channels, not {len(data)}")
-    slope = int(data[0]) - slopes.zero_point
-    scale = float(slopes.scale)
-    _emit(lowering, operator, lambda source, out: functions.prelu(source, out, slope, scale))
-
-
-@lowers("ELU", becomes=_BECOMES, conditions=_NEEDS)
+@lowers("ELU", becomes=BECOMES, conditions=NEEDS)
 def _elu(lowering: Lowering, operator: TfliteOperator) -> None:
-    _emit(lowering, operator, functions.elu)
+    emit_function(lowering, operator, functions.elu)
 
 
 def gated(lowering: Lowering, operator: TfliteOperator) -> bool:
@@ -96,12 +84,12 @@ def gated(lowering: Lowering, operator: TfliteOperator) -> bool:
     return True
 
 
-def _emit(
+def emit_function(
     lowering: Lowering,
     operator: TfliteOperator,
     function: Callable[[Scale, Scale], NDArray[np.int8]],
 ) -> None:
-    """Compute the table, for a MUL that alone reads it with the same input, else for the layer before."""
+    """Compute the table of a function, for a MUL that alone reads it with the same input, else for the layer before."""
     tensor, out = lowering.tensor(operator, 0), lowering.output(operator)
     _check_signed(lowering, operator)
     if out.shape != tensor.shape:

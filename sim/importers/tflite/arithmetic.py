@@ -16,7 +16,7 @@ from sim.importers.tflite.products import multiplied
 from sim.scales import quantize_multipliers
 from sim.spec.network import ADD_LEFT_SHIFT, LayerKind, TensorSpec
 
-__all__ = ["negates"]
+__all__ = ["channel_values", "narrow_taps", "negates"]
 
 _EVERY = np.arange(-128, 128, dtype=np.int64)
 
@@ -32,8 +32,8 @@ _OPERANDS = "two activations of one shape, or a constant for each channel"
     conditions=_OPERANDS,
 )
 def _add(lowering: Lowering, operator: TfliteOperator) -> None:
-    _check_operands(lowering, operator)
-    _summed(lowering, operator, [_operand(lowering, operator, i) for i in range(2)])
+    a, b = _check_operands(lowering, operator)
+    _summed(lowering, operator, _sources(lowering, operator, a, b))
 
 
 @lowers(
@@ -47,8 +47,7 @@ def _sub(lowering: Lowering, operator: TfliteOperator) -> None:
     factors = _sum_multipliers(lowering, operator, a, b, out)
     if not negates((a.zero_point, b.zero_point), *factors):
         lowering.model.refuse(operator, "scales must not meet ties, which round up, not down")
-    sources = [_operand(lowering, operator, 0), _operand(lowering, operator, 1, negated=True)]
-    _summed(lowering, operator, sources)
+    _summed(lowering, operator, _sources(lowering, operator, a, b, negated=True))
 
 
 @lowers(
@@ -68,9 +67,9 @@ def _mul(lowering: Lowering, operator: TfliteOperator) -> None:
     a, b = _check_operands(lowering, operator)
     position = 0 if b.data is not None else 1
     value, constant = (a, b) if position == 0 else (b, a)
-    source = lowering.source(operator, position)
     out = lowering.output(operator)
-    factors = _channels(lowering, operator, constant, source) - constant.zero_point
+    source, factors = channel_values(lowering, operator, constant, value.index)
+    factors = factors - constant.zero_point
     try:
         if lowering.model.unsigned:
             # LiteRT multiplies and divides these scales in single precision
@@ -86,7 +85,7 @@ def _mul(lowering: Lowering, operator: TfliteOperator) -> None:
     bias = np.zeros(source.channels, np.int32)
     if np.abs(factors + 0.5).max() > 128:
         multiplier, shift = (int(values[0]) for values in multipliers)
-        taps = _narrow_taps(factors, value.zero_point, multiplier, shift)
+        taps = narrow_taps(factors, value.zero_point, multiplier, shift)
         if taps is None:
             _in_parts(lowering, operator, source, factors, multipliers, clamp)
             return
@@ -120,52 +119,81 @@ def _check_operands(
     return a, b
 
 
-def _channels(
-    lowering: Lowering, operator: TfliteOperator, constant: TfliteTensor, source: TensorSpec
-) -> NDArray[np.int64]:
-    """A constant's value for each channel of an activation; refused where pixels have their own."""
+def channel_values(
+    lowering: Lowering, operator: TfliteOperator, constant: TfliteTensor, index: int
+) -> tuple[TensorSpec, NDArray[np.int64]]:
+    """Network tensor of an activation, and a constant's value for each channel of it, in whatever order it lies.
+
+    The activation has the output's shape; the output gets its order. Refused are constants of which pixels have
+    values of their own.
+    """
     refuse, name = lowering.model.refuse, constant.name
     lowering.check_quantized(operator, constant)
-    shape = lowering.output(operator).shape
-    if shape[-1] != source.channels:
-        rule = f"activation must have its {source.channels} channels last where it meets a constant"
-        refuse(operator, f"{rule}, not shape {shape}")
+    shape, order = lowering.output(operator).shape, lowering.order_of(index)
+    source = lowering.followed(operator, index)
     data: NDArray[Any] = np.asarray(constant.data)
     try:
         wide = np.broadcast_to(data, shape)
     except ValueError:
         refuse(operator, f"constant {name!r} must fit shape {shape}, not have shape {data.shape}")
-    rows = wide.reshape(-1, shape[-1])
-    if (rows != rows[0]).any():
-        refuse(operator, f"constant {name!r} must be one number for each channel")
-    result: NDArray[np.int64] = rows[0].astype(np.int64)
+    memory = wide.reshape(-1).astype(np.int64)
+    if order is not None:
+        memory[order.reshape(-1)] = wide.reshape(-1)
+    rows = memory.reshape(-1, source.channels)
+    if (rows == rows[0]).all():
+        return source, rows[0]
+    if order is None and shape[-1] != source.channels:
+        rule = f"activation must have its {source.channels} channels last where it meets a constant"
+        refuse(operator, f"{rule}, not shape {shape}")
+    refuse(operator, f"constant {name!r} must be one number for each channel")
+
+
+def _sources(
+    lowering: Lowering,
+    operator: TfliteOperator,
+    a: TfliteTensor,
+    b: TfliteTensor,
+    *,
+    negated: bool = False,
+) -> list[TensorSpec]:
+    """Both operands of a sum in memory, the second negated if asked; a constant is in every pixel."""
+    tensors = (a, b)
+    constants = [place for place in range(2) if tensors[place].data is not None]
+    if constants:
+        (place,) = constants
+        source, values = channel_values(
+            lowering, operator, tensors[place], tensors[1 - place].index
+        )
+        result = [source, source]
+        sign = -1 if negated and place == 1 else 1
+        bias = sign * (values - tensors[place].zero_point)
+        result[place] = _laid_out(lowering, operator, source, tensors[place], 0, bias, sign)
+    else:
+        result = list(lowering.followed_pair(operator, (a.index, b.index)))
+    if negated and constants != [1]:
+        zeros = np.zeros(result[1].channels, np.int64)
+        result[1] = _laid_out(lowering, operator, result[1], b, -1, zeros, -1)
     return result
 
 
-def _operand(
-    lowering: Lowering, operator: TfliteOperator, position: int, *, negated: bool = False
+def _laid_out(
+    lowering: Lowering,
+    operator: TfliteOperator,
+    source: TensorSpec,
+    tensor: TfliteTensor,
+    tap: int,
+    bias: NDArray[np.int64],
+    sign: int,
 ) -> TensorSpec:
-    """An operand in memory: a constant in every pixel of a layer of its own, negated if asked."""
-    tensor = lowering.tensor(operator, position)
-    sign = -1 if negated else 1
+    """Append a layer of one tap, whose output has a tensor's scale; its zero point, too, or that of its negative."""
     # -1 - z holds the negative of every int8.
-    zero_point = -1 - tensor.zero_point if negated else tensor.zero_point
-    if tensor.data is None:
-        source = lowering.source(operator, position)
-        if not negated:
-            return source
-        weights = np.full(source.channels, sign, np.int64)
-        bias = np.zeros(source.channels, np.int64)
-    else:
-        source = lowering.source(operator, 1 - position)
-        bias = sign * (_channels(lowering, operator, tensor, source) - tensor.zero_point)
-        weights = np.zeros(source.channels, np.int64)
+    zero_point = -1 - tensor.zero_point if sign < 0 else tensor.zero_point
     multiplier, shift = (np.full(source.channels, value, np.int32) for value in UNIT_FACTOR)
     return lowering.emit_inner(
         operator,
         source,
         (float(tensor.scale), zero_point),
-        weights=weights.astype(np.int8).reshape(1, 1, -1),
+        weights=np.full((1, 1, source.channels), tap, np.int8),
         bias=bias.astype(np.int32),
         multiplier=multiplier,
         shift=shift,
@@ -233,7 +261,7 @@ def negates(
     return np.array_equal(results[0], results[1])
 
 
-def _narrow_taps(
+def narrow_taps(
     factors: NDArray[np.int64], zero_point: int, multiplier: int, shift: int
 ) -> NDArray[np.int64] | None:
     """Weight, bias, multiplier and shift for each channel, int64[K, 4]; None where a channel has none."""

@@ -1,7 +1,11 @@
 """Importing a TensorFlow Lite model: what the host computes, what the accelerator computes."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork, checked_network, network_name, with_file
@@ -15,6 +19,7 @@ from sim.importers.host import (
     HostStep,
     ModelPort,
     Reshape,
+    Transpose,
 )
 from sim.importers.limits import excess
 from sim.importers.tflite import (
@@ -22,9 +27,12 @@ from sim.importers.tflite import (
     arithmetic,
     batches,
     elementwise,
+    extremes,
     parts,
     pooling,
+    reductions,
     resizing,
+    slopes,
     svdf,
     windows,
 )
@@ -44,7 +52,10 @@ from sim.spec.archives import read_bytes
 
 __all__ = ["HINTS", "import_tflite", "lower_tflite"]
 
-_TABLES = (activations, arithmetic, batches, elementwise, parts, pooling, resizing, svdf, windows)
+_TABLES = (
+    activations, arithmetic, batches, elementwise, extremes, parts, pooling, reductions, resizing, slopes, svdf,
+    windows,
+)  # fmt: skip
 """Importing them enters their operators into the table."""
 
 _FIRST = slice(1)
@@ -136,6 +147,7 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
     seen = kept.union(*(_data(operator) for operator in inner))
     for index, (_, tensor) in zip(model.inputs, starts, strict=True):
         if not inner or tensor not in seen:
+            _check_types(model, inner)
             what = "its input" if len(starts) == 1 else f"its input {model.tensors[index].name!r}"
             raise UnsupportedModelError(f"model must compute something of {what}")
     parts = (inner, [tensor for _, tensor in starts], [tensor for _, tensor in ends], variables)
@@ -163,7 +175,11 @@ def lower_tflite(model: TfliteModel, name: str) -> ImportedNetwork:
         further=tuple(further),
         further_inputs=tuple(others),
     )
-    origins = {name: index for name, index in lowering.origins.items() if index >= 0}
+    origins = {
+        name: index
+        for name, index in lowering.origins.items()
+        if index >= 0 and lowering.order_of(index) is None
+    }
     tensors = {layer: model.tensors[index].name for layer, index in origins.items()}
     network = checked_network(
         name,
@@ -228,16 +244,33 @@ def _host_end(
     tensor: int,
 ) -> HostEnd:
     """Return the host's steps from a tensor of the network to an output of the model."""
-    port = _port(given, output)
+    port, name = _port(given, output), lowering.name_of(tensor)
     final = [step for _, step in steps]
     if model.unsigned and port.dtype == "uint8":
         final.append(TO_UINT8)
+    shape = model.tensors[tensor].shape[1:]
+    order, memory = lowering.order_of(tensor), lowering.specs[name].shape
+    if order is not None:
+        final = [*_ordering(model.tensors[tensor].name, order, memory), *final]
     return HostEnd(
-        tensor=lowering.name_of(tensor),
-        logits_shape=model.tensors[tensor].shape[1:],
+        tensor=name,
+        logits_shape=shape if order is None else memory,
         after=tuple(final),
         output=port,
     )
+
+
+def _ordering(
+    name: str, order: NDArray[np.int32], memory: tuple[int, int, int]
+) -> tuple[HostStep, ...]:
+    """Steps from the order in memory to the model's."""
+    places = np.arange(order.size).reshape(memory)
+    for axes in itertools.permutations(range(len(memory))):
+        moved = places.transpose(axes)
+        if np.array_equal(moved.reshape(-1), order.reshape(-1)):
+            return Transpose(axes=axes), Reshape(shape=order.shape)
+    rule = "must have an order of values that is one of its image's axes"
+    raise UnsupportedModelError(f"output {name!r} {rule}")
 
 
 def _check_callers(model: TfliteModel) -> None:
@@ -285,6 +318,15 @@ def _check_known(model: TfliteModel, live: list[TfliteOperator]) -> None:
 
 def _only_shapes(model: TfliteModel, operator: TfliteOperator) -> bool:
     return all(model.tensors[index].dtype in ("int32", "int64") for index in operator.outputs)
+
+
+def _check_types(model: TfliteModel, operators: list[TfliteOperator]) -> None:
+    """Refuse what reads numbers of a type that no activation has: a model of them is not of int8 at all."""
+    for operator in operators:
+        for tensor in (model.tensors[index] for index in _data(operator)):
+            if tensor.data is None and tensor.dtype.startswith(("float", "int16")):
+                name = tensor.name
+                model.refuse(operator, f"activation {name!r} must be int8, not {tensor.dtype}")
 
 
 def _check_order(model: TfliteModel, carried: set[int]) -> None:

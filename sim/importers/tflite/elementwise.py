@@ -1,8 +1,5 @@
 """Lowering of activations, padding, requantization and changes of shape."""
 
-from collections.abc import Callable
-from dataclasses import replace
-
 import numpy as np
 
 from sim.importers.quantization import (
@@ -14,7 +11,7 @@ from sim.importers.tflite.lowering import Lowering, Pending, image_shape, lowers
 from sim.importers.tflite.model import TfliteOperator
 from sim.spec.network import LayerKind, Padding
 
-__all__: list[str] = []
+__all__ = ["rescale"]
 
 _MOST_NEGATIVE = -128
 
@@ -25,13 +22,13 @@ _RESCALED = "fused into the layer before where that is exact, else a `depthwise`
 @lowers("RELU", becomes=_RESCALED, conditions="any output scale")
 def _relu(lowering: Lowering, operator: TfliteOperator) -> None:
     out = lowering.output(operator)
-    _rescale(lowering, operator, activation_clamp("RELU", out.scale, out.zero_point))
+    rescale(lowering, operator, activation_clamp("RELU", out.scale, out.zero_point))
 
 
 @lowers("RELU_N1_TO_1", becomes=_RESCALED, conditions="any output scale")
 def _relu_n1_to_1(lowering: Lowering, operator: TfliteOperator) -> None:
     out = lowering.output(operator)
-    _rescale(lowering, operator, activation_clamp("RELU_N1_TO_1", out.scale, out.zero_point))
+    rescale(lowering, operator, activation_clamp("RELU_N1_TO_1", out.scale, out.zero_point))
 
 
 @lowers("RELU6", becomes=_RESCALED, conditions="input and output quantized alike")
@@ -40,7 +37,7 @@ def _relu6(lowering: Lowering, operator: TfliteOperator) -> None:
     if not out.quantized_like(lowering.tensor(operator, 0)):
         # TensorFlow Lite Micro clamps the input's integers and passes over the output's scale.
         lowering.model.refuse(operator, "input and output must be quantized alike")
-    _rescale(lowering, operator, relu6_clamp(out.scale, out.zero_point))
+    rescale(lowering, operator, relu6_clamp(out.scale, out.zero_point))
 
 
 @lowers(
@@ -49,13 +46,13 @@ def _relu6(lowering: Lowering, operator: TfliteOperator) -> None:
     conditions="int8 to int8; others only at the model's ends",
 )
 def _quantize(lowering: Lowering, operator: TfliteOperator) -> None:
-    _rescale(lowering, operator, (-128, 127))
+    rescale(lowering, operator, (-128, 127))
 
 
-def _rescale(lowering: Lowering, operator: TfliteOperator, clamp: tuple[int, int]) -> None:
+def rescale(lowering: Lowering, operator: TfliteOperator, clamp: tuple[int, int]) -> None:
     """Another scale, then a clamp; in one scale a clamp alone, of the layer before if possible."""
-    source = lowering.source(operator)
     tensor, out = lowering.tensor(operator, 0), lowering.output(operator)
+    source = lowering.followed(operator, tensor.index)
     if out.shape != tensor.shape:
         lowering.model.refuse(operator, f"output must have shape {tensor.shape}, not {out.shape}")
     if out.quantized_like(tensor) and lowering.fuse_clamp(operator, clamp):
@@ -65,41 +62,6 @@ def _rescale(lowering: Lowering, operator: TfliteOperator, clamp: tuple[int, int
     except ValueError as error:
         lowering.model.refuse(operator, str(error))
     lowering.emit_scaled(operator, source, multipliers, clamp)
-
-
-_BOUNDED = "fused into the layer before as its clamp, else a `depthwise` of one tap of 1"
-_BOUND = "of an activation and one constant, equal for all channels; all quantized alike"
-
-
-@lowers("MAXIMUM", becomes=_BOUNDED, conditions=_BOUND)
-def _maximum(lowering: Lowering, operator: TfliteOperator) -> None:
-    _bounded(lowering, operator, lambda bound: (bound, 127))
-
-
-@lowers("MINIMUM", becomes=_BOUNDED, conditions=_BOUND)
-def _minimum(lowering: Lowering, operator: TfliteOperator) -> None:
-    _bounded(lowering, operator, lambda bound: (-128, bound))
-
-
-def _bounded(
-    lowering: Lowering, operator: TfliteOperator, clamp: Callable[[int], tuple[int, int]]
-) -> None:
-    """The larger or smaller of a tensor and a number: a clamp, as TensorFlow Lite Micro compares integers."""
-    constants = [lowering.tensor(operator, i).data is not None for i in range(2)]
-    if constants.count(True) != 1:
-        lowering.model.refuse(operator, "must be of an activation and a constant")
-    if constants[0]:
-        operator = replace(operator, inputs=operator.inputs[::-1])
-    tensor, bound = lowering.tensor(operator, 0), lowering.tensor(operator, 1)
-    numbers = np.unique(lowering.constant(operator, 1, "int8"))
-    if len(numbers) != 1:
-        rule = f"constant {bound.name!r} must be one number for all channels"
-        lowering.model.refuse(operator, f"{rule}, not {numbers[:8].tolist()}")
-    out = lowering.output(operator)
-    if not (tensor.quantized_like(out) and bound.quantized_like(out)):
-        # TensorFlow Lite Micro compares integers, whatever their scales say.
-        lowering.model.refuse(operator, "inputs and output must be quantized alike")
-    _rescale(lowering, operator, clamp(int(numbers[0])))
 
 
 _PADDED = (
@@ -220,8 +182,10 @@ def _expand_dims(lowering: Lowering, operator: TfliteOperator) -> None:
 @lowers(
     "TRANSPOSE",
     becomes="nothing: the order of values is kept account of",
-    conditions="the batch stays first; only `FULLY_CONNECTED`, which takes the order into its "
-    "weights, or what a further one restores reads it",
+    conditions="the batch stays first; read by `FULLY_CONNECTED`, which takes the order into its weights, by functions and clamps, by `ADD`, "
+    "`SUB`, `MUL`, `MAXIMUM` and `MINIMUM` of two activations in one order, by `ADD`, `SUB`, `MUL` and `PRELU` with a constant that is one number for each "
+    "channel as computed, by `MEAN` and `REDUCE_MAX`, or an output; by any other, such as convolutions, pools, `PAD`, `CONCATENATION`, parts and `MUL` "
+    "by an activation of another shape, only where a further one restores the order",
 )
 def _transpose(lowering: Lowering, operator: TfliteOperator) -> None:
     tensor, out = lowering.tensor(operator, 0), lowering.output(operator)

@@ -61,14 +61,16 @@ def made_alone(
     operator: TfliteOperator,
     position: int = 0,
     *,
+    source: TensorSpec | None = None,
     dense: bool = False,
     twice: bool = False,
 ) -> TensorSpec:
     """Tensor that nothing else reads: an operator's input itself, or a copy of it.
 
+    ``source`` is the network tensor of the input, where its values may lie in another order than the model's.
     ``dense``: its channels lie side by side, or are copied. ``twice``: the operator itself reads it again.
     """
-    source = lowering.source(operator, position)
+    source = source or lowering.source(operator, position)
     alone = lowering.made_for(operator.inputs[position], [operator]) is not None and not twice
     alone &= lowering.held(source.name) == 1 and not lowering.joints.is_taken(source.name)
     if alone and (lowering.joints.is_dense(source.name) or not dense):

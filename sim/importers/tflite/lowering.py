@@ -12,8 +12,8 @@ from sim.importers.errors import UnsupportedModelError
 from sim.importers.joints import Joints, copying_layer, selecting_layer
 from sim.importers.limits import MOST_WEIGHTS, excess
 from sim.importers.operator_table import OperatorTable
-from sim.importers.quantization import ACTIVATIONS, activation_clamp
-from sim.importers.tflite.model import TfliteModel, TfliteOperator, TfliteTensor
+from sim.importers.tflite.model import TfliteModel, TfliteOperator
+from sim.importers.tflite.operands import Operands
 from sim.spec.network import ActivationTable, Layer, LayerKind, Padding, State, TensorSpec
 
 __all__ = ["INPUT", "OPERATORS", "Factor", "Lowering", "Pending", "image_shape", "lowers"]
@@ -53,7 +53,7 @@ def image_shape(shape: tuple[int, ...]) -> Shape:
     return height, width, channels
 
 
-class Lowering:
+class Lowering(Operands):
     """Lowering of a TensorFlow Lite graph: layers so far, and their tensors that hold the model's.
 
     Parameters
@@ -74,7 +74,7 @@ class Lowering:
         input_tensors: Sequence[int],
         output_tensors: Sequence[int],
     ) -> None:
-        self.model = model
+        super().__init__(model)
         self.operators = tuple(operators)
         self.layers: dict[str, Layer] = {}
         self.specs: dict[str, TensorSpec] = {}
@@ -103,68 +103,6 @@ class Lowering:
             self.inputs.append(self.specs[name])
             self.joints.note_input(self.specs[name])
 
-    def tensor(self, operator: TfliteOperator, position: int) -> TfliteTensor:
-        """An operator's input; refused where it is left out."""
-        if position >= len(operator.inputs) or operator.inputs[position] < 0:
-            self.model.refuse(operator, f"input {position} must be given")
-        return self.model.tensors[operator.inputs[position]]
-
-    def has_input(self, operator: TfliteOperator, position: int) -> bool:
-        """Whether an optional input is there."""
-        return position < len(operator.inputs) and operator.inputs[position] >= 0
-
-    def constant(self, operator: TfliteOperator, position: int, dtype: str) -> NDArray[Any]:
-        """Content of an input that must be a constant of a type."""
-        tensor = self.tensor(operator, position)
-        if tensor.data is None:
-            self.model.refuse(operator, f"input {tensor.name!r} must be a constant")
-        if tensor.dtype != dtype:
-            self.model.refuse(
-                operator, f"input {tensor.name!r} must be {dtype}, not {tensor.dtype}"
-            )
-        return tensor.data.copy()  # which can be written, unlike the file that it is part of
-
-    def quantized(self, operator: TfliteOperator, index: int) -> TfliteTensor:
-        """An activation: int8, of one scale, of one inference and fixed shape; else refused."""
-        tensor = self.model.tensors[index]
-        name = tensor.name
-        if tensor.data is not None:
-            self.model.refuse(operator, f"input {name!r} must not be a constant")
-        self.check_quantized(operator, tensor)
-        self.check_shape(operator, tensor)
-        return tensor
-
-    def check_quantized(self, operator: TfliteOperator, tensor: TfliteTensor) -> None:
-        """Refuse a tensor of another type than int8, or without a scale of its own."""
-        what = f"activation {tensor.name!r}" if tensor.data is None else f"constant {tensor.name!r}"
-        if tensor.dtype != "int8":
-            self.model.refuse(operator, f"{what} must be int8, not {tensor.dtype}")
-        if len(tensor.scales) != 1:
-            rule = f"{what} must have one scale, not {len(tensor.scales)}"
-            self.model.refuse(operator, rule)
-        if not (np.isfinite(tensor.scale) and tensor.scale > 0):
-            rule = f"scale of {what} must be positive, not {tensor.scale}"
-            self.model.refuse(operator, rule)
-        if not -128 <= tensor.zero_point <= 127:
-            rule = f"zero point of {what} must be int8, not {tensor.zero_point}"
-            self.model.refuse(operator, rule)
-
-    def check_shape(self, operator: TfliteOperator, tensor: TfliteTensor) -> None:
-        """Refuse a batch other than 1, open axes and more than four axes."""
-        shape = tensor.shape
-        if any(axis > 0 for axis in tensor.variable_axes) or min(shape, default=1) < 1:
-            rule = f"shape of activation {tensor.name!r} must be fixed and positive"
-            rule += f", not {tensor.signature}"
-            self.model.refuse(operator, rule)
-        if not 2 <= len(shape) <= 4:
-            rule = f"activation {tensor.name!r} must have 2 … 4 axes, not shape {shape}"
-            self.model.refuse(operator, rule)
-        if shape[0] != 1:
-            rule = f"batch of activation {tensor.name!r} must be 1, not {shape[0]}"
-            self.model.refuse(operator, rule)
-        if broken := excess(shape, f"activation {tensor.name!r}"):
-            self.model.refuse(operator, broken)
-
     def source(self, operator: TfliteOperator, position: int = 0) -> TensorSpec:
         """Network tensor that holds an operator's input, whose values lie in the model's order."""
         self.tensor(operator, position)
@@ -186,8 +124,32 @@ class Lowering:
         """Let an operator's output be its input with its values in another order."""
         out = self.output(operator)
         self._places[out.index] = self._spec(operator, operator.inputs[0]).name
+        self.give_order(operator, order)
+
+    def give_order(self, operator: TfliteOperator, order: NDArray[np.int32]) -> None:
+        """Say where in memory each value of an operator's output lies."""
         if not np.array_equal(order.reshape(-1), np.arange(order.size)):
-            self._orders[out.index] = order
+            self._orders[operator.outputs[0]] = order
+
+    def order_of(self, index: int) -> NDArray[np.int32] | None:
+        """Where in memory each value of a tensor lies; None where they lie in the model's order."""
+        return self._orders.get(index)
+
+    def followed(self, operator: TfliteOperator, index: int) -> TensorSpec:
+        """Network tensor that holds a tensor of which an operator's output is computed value by value, in its order."""
+        spec = self._spec(operator, index)
+        if index in self._orders:
+            self._orders[operator.outputs[0]] = self._orders[index]
+        return spec
+
+    def followed_pair(
+        self, operator: TfliteOperator, indices: tuple[int, int]
+    ) -> tuple[TensorSpec, TensorSpec]:
+        """Network tensors of two operands of one shape, whose values meet each other; the output has their order."""
+        first, second = (self._orders.get(index) for index in indices)
+        if first is None or second is None or not np.array_equal(first, second):
+            return self.placed(operator, indices[0]), self.placed(operator, indices[1])
+        return self.followed(operator, indices[0]), self._spec(operator, indices[1])
 
     def image(self, operator: TfliteOperator, fewest: int = 4) -> tuple[TensorSpec, Padding]:
         """Network tensor of a first input that is an image, and what a PAD before it adds.
@@ -204,16 +166,6 @@ class Lowering:
             self.model.refuse(operator, rule)
         return spec, pending.padding
 
-    def output(self, operator: TfliteOperator) -> TfliteTensor:
-        """The only output of an operator, which must be an activation."""
-        if len(operator.outputs) != 1:
-            self.model.refuse(operator, f"must have one output, not {len(operator.outputs)}")
-        return self.quantized(operator, operator.outputs[0])
-
-    def output_at(self, operator: TfliteOperator, position: int) -> TfliteTensor:
-        """One of several outputs of an operator, which must be an activation."""
-        return self.quantized(operator, operator.outputs[position])
-
     def held(self, name: str) -> int:
         """How many of the model's tensors a tensor of the network holds."""
         return sum(name == place for place in self._places.values())
@@ -221,15 +173,6 @@ class Lowering:
     def is_read(self, index: int) -> bool:
         """Whether an operator reads a tensor, or it is an output."""
         return index in self._readers or index in self.outputs
-
-    def clamp(self, operator: TfliteOperator) -> tuple[int, int]:
-        """Clamp of the operator's fused activation."""
-        number = operator.options["FusedActivationFunction"]
-        if number not in ACTIVATIONS:
-            known = ", ".join(ACTIVATIONS.values())
-            self.model.refuse(operator, f"fused activation must be one of {known}, not {number}")
-        out = self.output(operator)
-        return activation_clamp(ACTIVATIONS[number], out.scale, out.zero_point)
 
     def only_reader(self, index: int) -> TfliteOperator | None:
         """The operator that alone reads a tensor, None if there are others or it is an output."""
@@ -322,14 +265,12 @@ class Lowering:
         Raises
         ------
         UnsupportedModelError
-            If it is an input of the model, or its values lie in another order.
+            If it is an input of the model.
         """
         tensor = self.model.tensors[index]
         name = self._places.get(index, INPUT)
-        if name in [source.name for source in self.inputs] or index in self._orders:
-            raise UnsupportedModelError(
-                f"output {tensor.name!r} must be computed, in the order in which it lies in memory"
-            )
+        if name in [source.name for source in self.inputs]:
+            raise UnsupportedModelError(f"output {tensor.name!r} must be computed")
         return name
 
     def emit_inner(
@@ -438,6 +379,7 @@ class Lowering:
         else:
             table = replace(layer.table, values=layer.table.values.clip(*clamp))
             self.layers[name] = replace(layer, table=table)
+        del self._places[operator.inputs[0]]  # nobody has its values any more
         self._places[operator.outputs[0]] = name
         self.origins[name] = operator.outputs[0]
         return True
@@ -454,7 +396,7 @@ class Lowering:
         ``members`` are the operators that read the tensor for it. Where no others do, the table stands behind
         the layer that makes the tensor, else behind a pool of single pixels.
         """
-        source, out = self.placed(operator, index), self.output(operator)
+        source, out = self.followed(operator, index), self.output(operator)
         name = self.made_for(index, members)
         if name is None:
             table = ActivationTable(values=values, zero_point=source.zero_point)
@@ -465,6 +407,7 @@ class Lowering:
             table = ActivationTable(values=values, zero_point=layer.output.zero_point)
         else:
             table = replace(layer.table, values=values[layer.table.values.astype(np.int64) + 128])
+        del self._places[index]  # nobody has its values any more
         self.place(operator, out.index, name, source.shape)
         self.layers[name] = replace(layer, output=self.specs[name], table=table)
 

@@ -1,15 +1,13 @@
-"""Lowering of pooling and of means over an image."""
+"""Lowering of pooling."""
 
 import math
 
 import numpy as np
 
 from sim import golden
-from sim.importers.kernels import window_fields, window_steps
-from sim.importers.quantization import mean_multiplier
 from sim.importers.tflite.laid import lay, require_signed
 from sim.importers.tflite.lowering import Lowering, lowers
-from sim.importers.tflite.model import TfliteOperator, TfliteTensor
+from sim.importers.tflite.model import TfliteOperator
 from sim.importers.tflite.windows import check_output, window_padding
 from sim.mosaics import averaging_parts, pairs, placed, window_of
 from sim.spec.network import LayerKind, Padding, TensorSpec
@@ -148,64 +146,3 @@ def _average_of_unsigned(
         shift=np.zeros(channels, np.int32),
         clamp=clamp,
     )
-
-
-@lowers(
-    "MEAN",
-    becomes="`mean`",
-    conditions="over height and width together, axes kept or not; any output scale",
-)
-def _mean(lowering: Lowering, operator: TfliteOperator) -> None:
-    source, tensor, out = _over_image(lowering, operator)
-    channels = source.channels
-    count = source.height * source.width
-    try:
-        multiplier, shift = mean_multiplier(tensor.scale, out.scale, count)
-    except ValueError as error:
-        lowering.model.refuse(operator, str(error))
-    lowering.emit(
-        operator, LayerKind.MEAN, (source,), (1, 1, channels), multiplier=multiplier, shift=shift
-    )
-
-
-@lowers(
-    "REDUCE_MAX",
-    becomes="`max_pool`, several where the image is larger than 7×7",
-    conditions="over height and width together, axes kept or not; input and output quantized alike",
-)
-def _reduce_max(lowering: Lowering, operator: TfliteOperator) -> None:
-    source, tensor, out = _over_image(lowering, operator)
-    if not out.quantized_like(tensor):
-        lowering.model.refuse(operator, "input and output must be quantized alike")
-    steps = window_steps(source.shape[:2]) or [((1, 1), (1, 1))]
-    for place, (kernel, size) in enumerate(steps):
-        shape = (*size, source.channels)
-        fields = window_fields(source.shape[:2], kernel, size)
-        if place == len(steps) - 1:
-            lowering.emit(operator, LayerKind.MAX_POOL, (source,), shape, **fields)
-            return
-        scale = (source.scale, source.zero_point)
-        source = lowering.emit_inner(
-            operator, source, scale, kind=LayerKind.MAX_POOL, shape=shape, **fields
-        )
-
-
-def _over_image(
-    lowering: Lowering, operator: TfliteOperator
-) -> tuple[TensorSpec, TfliteTensor, TfliteTensor]:
-    """Source, input and output of a reduction over height and width; other axes are refused."""
-    source = lowering.source(operator)
-    tensor, out = lowering.tensor(operator, 0), lowering.output(operator)
-    given = lowering.constant(operator, 1, "int32").reshape(-1).tolist()
-    rank = len(tensor.shape)
-    wrong = [axis for axis in given if not -rank <= axis < rank]
-    if wrong:
-        lowering.model.refuse(operator, f"axes must be among {rank}, not {wrong[0]}")
-    axes = {axis % rank for axis in given}
-    left = [i for i, size in enumerate(tensor.shape) if size > 1 and i not in axes]
-    channels = tensor.shape[-1]
-    if rank - 1 in axes or left not in ([], [rank - 1]) or channels != source.channels:
-        lowering.model.refuse(operator, f"must be over height and width, not over axes {given}")
-    if math.prod(out.shape) != channels or out.shape[-1] != channels:
-        lowering.model.refuse(operator, f"output must have {channels} values, not {out.shape}")
-    return source, tensor, out

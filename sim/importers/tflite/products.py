@@ -27,7 +27,11 @@ def multiplied(lowering: Lowering, operator: TfliteOperator) -> None:
         rule = "product of activations must be of the output's shape, with one of its shape, or with one value for each "
         rule += f"channel or pixel of it, {out.shape}"
         refuse(operator, f"{rule}, not of shapes {a.shape} and {b.shape}")
-    source, other = (lowering.source(operator, place) for place in (1 - position, position))
+    indices = operator.inputs[1 - position], operator.inputs[position]
+    if a.shape == b.shape:
+        source, other = lowering.followed_pair(operator, indices)
+    else:
+        source, other = (lowering.placed(operator, index) for index in indices)
     other = _repeated(lowering, operator, source, other, (a, b)[position].shape)
     if other.shape == (1, 1, source.channels):
         _by_vector(lowering, operator, _dense(lowering, operator, source), other)

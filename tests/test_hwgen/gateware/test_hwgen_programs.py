@@ -1,5 +1,6 @@
 """Different programs one after another on one accelerator: nothing of a program stays for the next."""
 
+import functools
 import random
 from types import SimpleNamespace
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 
 from accelerators import small_accelerator
 from axi_memory import MemoryPort, read_side, write_side
-from gateware_simulation import simulate
+from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.accelerator import Accelerator
 from hwgen.gateware.host.csr import REGISTERS
 from sampled import sampled
@@ -44,7 +45,7 @@ class Machine:
             image = seal(CONFIG.fingerprint, b"".join(program))
             places.append(PROGRAMS + 0x800 * number)
             memory[places[-1] : places[-1] + len(image)] = image
-        top = Accelerator(CONFIG)
+        top = kept_unit(Accelerator, CONFIG)
         csr = channels(top, "s_axil_")
         data, program_port = MemoryPort(memory, CONFIG.bus_bytes), MemoryPort(memory, 8)
 
@@ -139,9 +140,14 @@ GENEROUS = [load(post=EXECUTE | STORE) for _ in range(3)] + [store(post=LOAD | E
 """Gives four queues' worth of tokens and takes none."""
 
 
+@functools.cache
+def copy_alone() -> Machine:
+    return Machine([COPY])
+
+
 def test_tokens_that_a_program_leaves_start_nothing_of_the_next() -> None:
     """With a token left, STORE would start before the LOAD that it waits for."""
-    alone, after = Machine([COPY]), Machine([GENEROUS, COPY, COPY])
+    alone, after = copy_alone(), Machine([GENEROUS, COPY, COPY])
     assert after.status == [DONE] * 3
     for run in (1, 2):
         assert after.starts[run] == alone.starts[0]
@@ -156,7 +162,7 @@ def test_tokens_that_a_program_leaves_start_nothing_of_the_next() -> None:
 )
 def test_different_programs_one_after_another_run_as_each_alone(order: list[Program]) -> None:
     machine = Machine(order)
-    each = [(program, Machine([program])) for program in (COPY, MOVED)]
+    each = [(COPY, copy_alone()), (MOVED, Machine([MOVED]))]
     for number, program in enumerate(order):
         (alone,) = (single for own, single in each if own is program)
         assert machine.status[number] == DONE

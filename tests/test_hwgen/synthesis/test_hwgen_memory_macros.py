@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from accelerators import SMALLEST, small_accelerator
-from hwgen.emit import VerilogOptions, emit_modules
+from hwgen.emit import VerilogOptions
+from hwgen.kept_emissions import kept_emission
 from hwgen.memory_modules import MemoryStyle
 from hwgen.synthesis.sources import MacroShape, ModuleSource, macro_shapes, module_sources
 from hwgen.verilog_files import generate
@@ -31,7 +32,7 @@ ACCELERATORS = {
 @pytest.mark.parametrize("name", sampled(ACCELERATORS, lambda name: name == "store"))
 def test_every_deep_memory_is_a_macro_of_the_cost(name: str) -> None:
     config = ACCELERATORS[name]
-    emission = emit_modules(config, options=MACROS)
+    emission = kept_emission(config, MACROS)
     assert macro_shapes(emission) == macros_of_the_cost(config)
 
 
@@ -50,7 +51,7 @@ def test_counts_are_those_of_the_manifest() -> None:
     config = small_accelerator(1, 2, compute_lanes=2, weight_store_kb=16)
     options = VerilogOptions(memories=MemoryStyle.MACRO)
     names = generate(config, options, version="0").files["manifest.json"]
-    emission = emit_modules(config, options=options)
+    emission = kept_emission(config, options)
     deep = {(shape.width, shape.rows): count for shape, count in macro_shapes(emission).items()}
     for (width, rows), count in deep.items():
         assert names.count(f'"width": {width},\n      "depth": {rows}\n') == count
@@ -59,7 +60,7 @@ def test_counts_are_those_of_the_manifest() -> None:
 
 @functools.cache
 def sources_of(config: AcceleratorConfig) -> list[ModuleSource]:
-    return module_sources(emit_modules(config, options=MACROS), MemoryStyle.MACRO)
+    return module_sources(kept_emission(config, MACROS), MemoryStyle.MACRO)
 
 
 def test_sources_do_not_tell_the_configuration() -> None:

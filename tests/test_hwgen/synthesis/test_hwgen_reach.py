@@ -1,13 +1,14 @@
 """Names under which modules' delays are kept, and the part of an accelerator below a module."""
 
-from hwgen.emit import VerilogOptions, emit_modules
+from accelerators import SMALLEST
+from hwgen.emit import VerilogOptions
 from hwgen.gateware_hash import gateware_hash
+from hwgen.kept_emissions import kept_emission
 from hwgen.memory_modules import MemoryStyle
 from hwgen.synthesis.report import TimingReport, TimingRow
 from hwgen.synthesis.sources import module_sources
 from hwgen.synthesis.timing import Path, PathKind
 from module_delays import module_delays, sources_below
-from sim.spec.spaces import TINY
 from sim.timing.clock_reach import shipped_table
 
 WITHIN, ENTERING = PathKind("register", "register"), PathKind("input", "register")
@@ -32,7 +33,7 @@ def test_the_slowest_whole_path_of_a_module_counts_whatever_its_size() -> None:
 
 def test_a_part_has_a_module_and_all_that_is_below_it() -> None:
     options = VerilogOptions(memories=MemoryStyle.MACRO, trace=False)
-    sources = module_sources(emit_modules(TINY.default, options=options), MemoryStyle.MACRO)
+    sources = module_sources(kept_emission(SMALLEST, options), MemoryStyle.MACRO)
     part = sources_below(sources, "lane")
     own = {source.name for source in part}
     assert part[-1].name == "cosilico_lane"

@@ -17,6 +17,7 @@ CASES = Path(__file__).parent / "cases"
 TFLITE = {
     "tflite_transposeconv_blames_shape": ["conv"] * 4,
     "opcode_all_new_add": ["conv", "add"],
+    "opcode_maximum_read_as_add": ["conv", "depthwise", "max_pool"],
     "tflite_grouped_is_depthwise": [
         "conv", "conv", "add", "depthwise", "mean", "fully_connected",
     ],
@@ -40,7 +41,6 @@ REFUSED = {
     "but missing (node Flatten '/Flatten')",
     "onnx_dilations_integer.onnx": "model file {} is not valid ONNX: Mismatched attribute type in "
     "' : dilations'. Expected: 'INTS', actual: 'INT' (node QLinearConv '')",
-    "opcode_maximum_read_as_add.tflite": "operator 1 MAXIMUM (tensor 'y'): must be of an activation and a constant",
     "tflite_self_loop_hang.tflite": "operator 8 SOFTMAX (tensor 'StatefulPartitionedCall_1:0'): reads "
     "tensor 'StatefulPartitionedCall_1:0' before it is computed",
     "pt2_nan_weight.pt2": "weights of layer '0' must be finite",

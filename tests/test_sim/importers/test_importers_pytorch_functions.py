@@ -72,7 +72,7 @@ def test_a_table_is_pytorchs_function(function: nn.Module) -> None:
 
 
 @pytest.mark.parametrize(
-    "function", sampled(FUNCTIONS, lambda function: FUNCTIONS.index(function) % 3 != 0), ids=NAMES
+    "function", sampled(FUNCTIONS, lambda function: FUNCTIONS.index(function) % 3 == 1), ids=NAMES
 )
 def test_a_function_is_the_table_of_the_layer_before_and_the_network_computes_it(
     function: nn.Module, tmp_path: Path

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from sampled import sampled
 from sim import golden
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork, load, save
@@ -47,7 +48,7 @@ def compare(model: RandomModel, seed: int) -> tuple[int, bool]:
     return len(made.network.states), len(np.unique(pairs[0][0])) > 2
 
 
-@pytest.mark.parametrize("part", range(PARTS))
+@pytest.mark.parametrize("part", sampled(range(PARTS), lambda part: part % 2 == 0))
 def test_every_activation_of_every_step_equals_the_interpreters(part: int) -> None:
     pytest.importorskip("tflite_micro", reason="the judge is a package of the extra 'dev'")
     states = lively = 0

@@ -145,11 +145,11 @@ def test_a_drained_descriptors_stores_meet_no_reads(op: ExecuteOp) -> None:
         assert base_hold(op, pixels) == {ExecuteOp.CONV: skew, ExecuteOp.ADD: 3}.get(op, 0)
 
 
-@pytest.mark.parametrize("seed", sampled(range(10), lambda seed: seed == 0))
+@pytest.mark.parametrize("seed", sampled(range(30), lambda seed: seed == 0))
 def test_stores_that_reads_meet_are_at_most_those_of_all_sets_before(seed: int) -> None:
     """The last set ended when the column begins, those before it at any time."""
     rng = random.Random(seed)
-    for _ in range(60):
+    for _ in range(20):
         interval = rng.randint(4, 30)
         stores, lead = rng.randint(1, interval), rng.randrange(40)
         most = [0] * (5 * interval)

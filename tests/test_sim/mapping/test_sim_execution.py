@@ -2,6 +2,7 @@
 
 import dataclasses
 import itertools
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -90,13 +91,24 @@ def planned(mapped: Mapped, index: int, pixels: int) -> tuple[int, int]:
     return int(cycles), int(loads)
 
 
+def rows_with(mapped: Mapped, **wanted: int) -> Iterator[dict[str, int]]:
+    """Yield the descriptors of a schedule that have some values, by column."""
+    own = np.ones(len(mapped.rows), np.bool_)
+    for name, value in wanted.items():
+        own &= mapped.rows[:, COLUMNS[name]] == value
+    for row in mapped.rows[own].tolist():
+        yield dict(zip(COLUMNS, row, strict=True))
+
+
+def weight_loads(mapped: Mapped, index: int) -> Iterator[dict[str, int]]:
+    """Yield the LOADs of a layer's weights."""
+    return rows_with(mapped, queue=Queue.LOAD, kind=LoadKind.WEIGHTS, layer=index)
+
+
 def scheduled_cycles(mapped: Mapped, index: int) -> int:
     """Issue cycles of a layer's EXECUTEs in one pass, each with what a descriptor is taken to cost."""
     total = 0
-    for row in mapped.rows:
-        value = {name: int(row[i]) for name, i in COLUMNS.items()}
-        if (value["queue"], value["layer"], value["pass"]) != (Queue.EXECUTE, index, 0):
-            continue
+    for value in rows_with(mapped, queue=Queue.EXECUTE, layer=index, **{"pass": 0}):
         total += len(bands(value)) * value["row_lead"]
         total += len(list(window_sets(value))) * value["initiation_interval"]
         total += DESCRIPTOR_CYCLES + value["hold"]
@@ -138,13 +150,7 @@ def test_weights_are_weighed_by_the_bytes_that_their_loads_move() -> None:
             if layer[LayerColumn.OP] == ExecuteOp.ADD:
                 continue
             _, loads = planned(mapped, index, int(plan[LayerPlan.PIXELS]))
-            beats = 0
-            for row in mapped.rows:
-                value = {name: int(row[i]) for name, i in COLUMNS.items()}
-                if (value["queue"], value["kind"]) != (Queue.LOAD, LoadKind.WEIGHTS):
-                    continue
-                if value["layer"] == index:
-                    beats += value["stream_beats"]
+            beats = sum(value["stream_beats"] for value in weight_loads(mapped, index))
             size = weight_bytes(
                 layer,
                 mapped.tensors[layer[LayerColumn.INPUT], 2],
@@ -166,12 +172,7 @@ def test_weights_are_weighed_by_the_bytes_that_their_loads_move() -> None:
 
 def distinct_loads(mapped: Mapped, index: int) -> int:
     """Different weight blocks that a layer's LOADs name."""
-    addresses = set()
-    for row in mapped.rows:
-        value = dict(zip(COLUMNS, row.tolist(), strict=True))
-        if (value["queue"], value["kind"]) == (Queue.LOAD, LoadKind.WEIGHTS):
-            addresses |= {value["address"]} if value["layer"] == index else set()
-    return len(addresses)
+    return len({value["address"] for value in weight_loads(mapped, index)})
 
 
 def test_blocks_are_counted_as_the_schedule_loads_them() -> None:

@@ -31,7 +31,7 @@ from sim.schedule.least_loads import least_weights, place_weights
 from sim.spec.descriptor import LoadKind, LoadStore, Queue
 from sim.spec.spaces import EDGE, TINY
 from sim.timing.gathering import segment
-from sim.timing.transfers import stored_turns
+from sim.timing.transfer_unit import stored_turns
 
 NAMES = ["ds_cnn", "resnet8", "mobilenet_v1_025", "autoencoder"]
 

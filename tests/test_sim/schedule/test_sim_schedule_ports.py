@@ -6,6 +6,7 @@ import pytest
 
 from bordered_networks import bordered_networks
 from execute_walk import Walk, durations
+from sampled import sampled
 from sim.arrays.plan_columns import Failure, LayerPlan
 from sim.arrays.tables import COLUMNS
 from sim.plan import Mapped, map_network
@@ -42,7 +43,7 @@ def walked(mapped: Mapped, rng: random.Random, late: float) -> int:
     return walk.waits
 
 
-@pytest.mark.parametrize("late", [0, 0.5])
+@pytest.mark.parametrize("late", sampled([0, 0.5], bool))
 def test_stores_and_reads_are_in_time(late: float) -> None:
     """All sets' stores before the next set's, in the slack that descriptors have; reads before their steps."""
     rng = random.Random(late)

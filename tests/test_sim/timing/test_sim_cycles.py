@@ -19,7 +19,8 @@ from sim.spec.descriptor import ExecuteOp, LoadKind, LoadStore, Queue
 from sim.spec.spaces import EDGE, TINY
 from sim.timing.calibration import Constant, default
 from sim.timing.cycles import FETCH_BEATS, execute_durations, summarize, walk
-from sim.timing.transfers import idle, load, store
+from sim.timing.transfer_unit import idle
+from sim.timing.transfers import load, store
 from stress_cases import draw_stress
 from testbench.cases.random_networks import Case, draw_cases
 

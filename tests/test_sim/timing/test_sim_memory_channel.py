@@ -18,7 +18,8 @@ from sim.spec.descriptor import LoadStore, Queue
 from sim.spec.memories import DETERMINISTIC, FixedLatency
 from sim.spec.spaces import TINY
 from sim.timing.calibration import default
-from sim.timing.transfers import idle, load, store
+from sim.timing.transfer_unit import idle
+from sim.timing.transfers import load, store
 from testbench.cases.random_memories import draw_memory
 from transfer_cases import Sequence, cut, draw_config, draw_sequence, holds, row_of
 

@@ -61,12 +61,13 @@ def test_the_fit_finds_every_interval_and_predicts_held_out_networks(name: str) 
 
 @pytest.mark.rtl
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "name",
-    sampled(sorted(set(DRAM_PRESETS) - set(NEVER_FELT)), lambda name: name == "ddr3-1600/fr-fcfs"),
-)
+@pytest.mark.long
+@pytest.mark.parametrize("name", sorted(set(DRAM_PRESETS) - set(NEVER_FELT)))
 def test_the_fit_tells_the_latency_ahead_from_the_others(name: str) -> None:
-    """Their sums alone would fit most programs; START shows whether they were split rightly."""
+    """Their sums alone would fit most programs; START shows whether they were split rightly.
+
+    Long: the fit of another preset, which is always made, has to find each of them.
+    """
     system, q = DRAM_PRESETS[name], DramParameter
     fitted, _, missed = fit_parameters(system, default())
     truth = true_parameters(dram_channel(TINY.default, system), START)

@@ -1,6 +1,8 @@
 """Imported networks in RTL: no bit differs from reference and interpreter, no cycle from the model."""
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
@@ -12,8 +14,9 @@ from sim.spec.spaces import EDGE, TINY, HardwareSpace
 from testbench.cases.imported import IMPORTED, ImportedCase, draw_imported_group
 from testbench.cases.random_networks import Case
 from testbench.cases.tflite_convolutions import convolution_model
+from testbench.cases.tflite_extremes import EXTREMES, extreme_model
 from testbench.cases.tflite_inputs import inputs_model
-from testbench.cases.tflite_models import random_model
+from testbench.cases.tflite_models import RandomModel, random_model
 from testbench.validation.random_pairs import run_case
 
 SEED = 5
@@ -21,11 +24,17 @@ MAX_MACS = 128
 """Accelerators that build quickly."""
 
 
-DRAWS = {
-    "random_model": random_model,
-    "convolution_model": convolution_model,
-    "inputs_model": inputs_model,
+def extreme(name: str, seed: int, images: int) -> RandomModel:
+    return extreme_model(name, np.random.default_rng(seed), images)
+
+
+DRAWS: dict[str, Callable[[int, int], RandomModel]] = {
+    "random_model(": random_model,
+    "convolution_model(": convolution_model,
+    "inputs_model(": inputs_model,
+    **{f"extreme_model({name!r}, ": partial(extreme, name) for name in EXTREMES},
 }
+"""Models by the beginning of their recipe."""
 
 
 def drawn(size: int, space: HardwareSpace = TINY) -> list[ImportedCase]:
@@ -42,13 +51,14 @@ def test_draws_models_that_fit_one_accelerator() -> None:
         assert check(case.config, case.network, images=case.batch) == []
         assert (str(case.stratum), case.label) == (IMPORTED, f"random{case.model_seed}")
         assert case.images.shape == (case.image_count, *case.network.image_shape)
-        draw = DRAWS[case.recipe.partition("(")[0]]
+        (draw,) = (DRAWS[begin] for begin in DRAWS if case.recipe.startswith(begin))
         again = draw(case.model_seed, case.image_count)
         assert again.content == case.model.content
         for given, wanted in zip(again.inputs, case.model.inputs, strict=True):
             np.testing.assert_array_equal(given, wanted)
     assert sum(case.recipe.startswith("inputs_model(") for case in cases) == 1
     assert sum(case.recipe.startswith("convolution_model(") for case in cases) == 2
+    assert sum(case.recipe.startswith("extreme_model('MAXIMUM', ") for case in cases) == 1
 
 
 def test_the_same_seed_draws_the_same_models() -> None:

@@ -91,7 +91,9 @@ def test_the_verdicts_hold(every: bool) -> None:
 
 
 @pytest.mark.rtl
+@pytest.mark.long
 def test_validation_tries_them() -> None:
+    """Long: a pair of each verdict is tried, and other pairs are validated."""
     outcomes = list(validate_random(4, TINY, 3, draw=DRAWS["realizability"], max_macs=64, jobs=2))
     assert sorted(outcome.case.index for outcome in outcomes) == [0, 1, 2, 3]
     assert all(outcome.passed for outcome in outcomes)

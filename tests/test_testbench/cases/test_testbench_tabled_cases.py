@@ -66,6 +66,8 @@ def test_pairs_without_tables_are_drawn_as_ever() -> None:
 
 @pytest.mark.rtl
 @pytest.mark.slow
+@pytest.mark.long
 def test_cases_are_exact_in_rtl() -> None:
+    """Long: networks of every kind of layer, and imported networks, are run with tables on an accelerator that is not drawn."""
     for case in draw_tabled_group(1, 0, 6, TINY, SEED, max_macs=64):
         assert run_case(case).passed, case.title

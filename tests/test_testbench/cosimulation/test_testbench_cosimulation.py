@@ -98,7 +98,9 @@ def test_the_harness_s_memory_gives_its_figures(memory: MemoryModel) -> None:
     assert_same(measured, expected)
 
 
+@pytest.mark.long
 def test_the_synthesis_view_runs_as_well() -> None:
+    """Long: generated folders run it in the bench of the same parts."""
     built = simulation.build(
         NARROW_BUS,
         memory=MemoryModel(),

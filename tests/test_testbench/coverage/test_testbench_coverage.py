@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 
 from accelerators import NARROW_BUS
-from hwgen.emit import emit
+from hwgen.kept_emissions import emit_once
 from hwgen.module_names import ModuleNames
 from sampled import sampled
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError, MachineError
+from sim.spec.files import cache_root
 from sim.spec.views import View
 from testbench.coverage import sample as samples
 from testbench.coverage import summary as summaries
@@ -151,7 +152,7 @@ def tied(text: str, module: str, name: str) -> bool:
 
 @pytest.mark.parametrize("config", sampled(CONFIGS, lambda config: config is CONFIGS[0]))
 def test_outputs_that_are_called_constant_are(config: AcceleratorConfig) -> None:
-    text = emit(config)
+    text = emit_once(config, cache_root())
     names = ModuleNames.of(config)
     assert [name for name in CONSTANT_OUTPUTS if not tied(text, names.top, name)] == []
     assert tied(text, names.own("csr"), "bresp")
@@ -179,7 +180,7 @@ def test_a_small_sample_reaches_most_lines() -> None:
 @pytest.mark.rtl
 @pytest.mark.slow
 def test_a_difference_ends_the_sample(monkeypatch: pytest.MonkeyPatch) -> None:
-    built = build(NARROW_BUS, view=View.SIMULATION, coverage=Coverage())
+    built = build(NARROW_BUS, view=View.SIMULATION)  # it needs no counts
     monkeypatch.setattr(Subject, "differences", lambda subject, run: "output")
     with pytest.raises(
         CosilicoError, match=r"^damaged program 0: the good program behind it differs"

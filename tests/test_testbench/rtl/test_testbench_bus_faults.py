@@ -81,6 +81,7 @@ def test_data_that_waits_for_its_address_hangs_where_the_address_waits_for_data(
             assert np.array_equal(run.outputs, expected), name
 
 
+@pytest.mark.long
 def test_address_that_falls_before_ready_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the rule, the channel and the cycle; a memory that is always ready does not show it."""
     falling = built(monkeypatch, "store", r"waits <= awvalid[^;]+;", "waits <= 1'b0;")

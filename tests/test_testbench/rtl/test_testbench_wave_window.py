@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from accelerators import WAVES
 from hwgen.program import Program, compile_design
 from project_root import ROOT
 from sim.spec.descriptor import Queue
@@ -33,10 +34,8 @@ def design() -> Design:
     with temporary_folder() as folder:
         runpy.run_path(str(script))["main"](folder)
         loaded = load(folder / "design.json")
-    return Design(
-        network=loaded.network,
-        accelerator=dataclasses.replace(loaded.accelerator, weight_store_kb=16),
-    )
+    assert dataclasses.replace(loaded.accelerator, weight_store_kb=16) == WAVES
+    return Design(network=loaded.network, accelerator=WAVES)
 
 
 @functools.cache

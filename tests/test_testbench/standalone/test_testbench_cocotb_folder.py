@@ -37,6 +37,9 @@ sys.meta_path.insert(0, Refusal())
 """Module that Python imports first: nothing of the project, nor NumPy, can be imported after it."""
 
 
+KEPT = ("PATH", "HOME", "OBJCACHE", "COMPILE_ONCE_FOLDER")
+"""Variables that a folder's tests have: the last two save the tests here to compile Verilator's library again."""
+
 USERS_PAGES = ("reference/testbench.md", "howto/cocotb.md")
 """Pages that tell a user to add a test."""
 
@@ -52,7 +55,7 @@ def users_test(name: str) -> str:
 
 def run(folder: Path, *arguments: str, python: str = sys.executable) -> tuple[int, str]:
     """Run the tests of a folder; return the exit status and what was printed."""
-    variables = {key: os.environ[key] for key in ("PATH", "HOME") if key in os.environ}
+    variables = {key: os.environ[key] for key in KEPT if key in os.environ}
     variables["PYTHONPATH"] = str(folder / "blocked")
     command = [python, str(folder / "runner.py"), *arguments]
     result = run_program(command, environment=variables)

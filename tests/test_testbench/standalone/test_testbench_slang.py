@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 
 from accelerators import NARROW_BUS, SMALLEST, small_accelerator
-from hwgen.emit import emit
 from hwgen.file_names import SINGLE_FILE
+from hwgen.kept_emissions import emit_once
 from hwgen.module_names import ModuleNames
 from sampled import sampled
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.files import cache_root
 from sim.spec.views import View
 from slang import Remark, elaborate
 from standalone_folders import generated_folder, one_layer
@@ -34,7 +35,7 @@ ALLOWED = {
 
 @functools.cache
 def emitted(config: AcceleratorConfig, view: View) -> str:
-    return emit(config, view)
+    return emit_once(config, cache_root(), view)
 
 
 def warnings_of(remarks: list[Remark]) -> set[str]:

@@ -142,7 +142,9 @@ def test_a_single_run_holds_out_its_last_layers() -> None:
     assert run.layers[judged[0].chosen].min() > run.layers[fitted[0].chosen].max()
 
 
+@pytest.mark.long
 def test_random_times_are_refused() -> None:
+    """Long: the command refuses times that run backwards by the same rule."""
     rng = np.random.default_rng(1)
     runs = []
     for run in runs_on(ALONE, 4):

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from accelerators import TABLED as WIDE
 from accelerators import small_accelerator
 from sampled import sampled
 from sim.spec.accelerator import AcceleratorConfig
@@ -16,9 +17,6 @@ from testbench.cases.random_networks import Stratum, random_network
 from testbench.cases.tabled import tabled
 from testbench.validation.simulate import simulate
 
-WIDE = small_accelerator(
-    2, 2, simd_units=8, compute_lanes=2, local_memory_kb=16, register_file_kb=2, activation_table=1
-)
 NARROW = small_accelerator(
     1, 2, simd_units=8, compute_lanes=2, local_memory_kb=8, io_bandwidth_gbps=0.4,
     weight_store_kb=4, activation_table=1,

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 import cosilico
+from accelerators import NARROW_BUS
 from engines import networks, pairs
 from sim.spec.design import Design
 from sim.spec.engines import Engine
+from testbench.cases.random_networks import draw_cases_on
 from testbench.validation.engines import EngineAgreement, compare_engines, differing_fields
 from testbench.validation.simulation_result import SimulationResult
 
@@ -33,10 +35,16 @@ def agreements(name: str) -> list[EngineAgreement]:
 
 
 @functools.cache
+def small_design() -> Design:
+    """A random network on an accelerator that is built for other tests of both engines, too."""
+    case = draw_cases_on(NARROW_BUS, 1, 5)[0]
+    return Design(network=case.network, accelerator=case.config)
+
+
+@functools.cache
 def small_agreements() -> list[EngineAgreement]:
     """Runs of a random pair in both engines."""
-    ((_, _, design, options),) = pairs(1, 5, most_macs=SMALL_MACS)
-    return compare_engines(design, **options)
+    return compare_engines(small_design(), stalls=(5,))
 
 
 @pytest.mark.rtl
@@ -111,9 +119,7 @@ def test_json_is_compared() -> None:
 @pytest.mark.slow
 def test_the_api_takes_an_engine(tmp_path: Path) -> None:
     """Its JSON names the engine, and nothing else differs but the rate."""
-    runs = [
-        cosilico.simulate("ds_cnn", "tiny", engine=engine) for engine in ("verilator", "cocotb")
-    ]
+    runs = [cosilico.simulate(small_design(), engine=engine) for engine in ("verilator", "cocotb")]
     first, second = (json.loads(json.dumps(run.to_json())) for run in runs)
     assert (first.pop("engine"), second.pop("engine")) == ("verilator", "cocotb")
     del first["cycles_per_s"], second["cycles_per_s"]
@@ -129,8 +135,7 @@ def test_waves_are_written(tmp_path: Path) -> None:
     from testbench.validation.simulate import simulate
 
     path = tmp_path / "waves.vcd"
-    ((_, _, design, _),) = pairs(1, 5, most_macs=SMALL_MACS)
-    result = simulate(design, images=1, waves=path, engine=Engine.COCOTB)
+    result = simulate(small_design(), images=1, waves=path, engine=Engine.COCOTB)
     assert result.exact
     with path.open() as file:
         header = file.read(200_000)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from accelerators import small_accelerator
+from accelerators import STORED as CONFIG
 from hwgen.program import compile_mapped
 from sim.realizability import map_realizable
 from sim.spec.design import Design
@@ -20,10 +20,6 @@ from testbench.validation.image_shares import shared
 from testbench.validation.simulate import simulate
 from testbench.validation.simulation_result import SimulationResult
 from testbench.validation.store_runs import steps_of
-
-CONFIG = small_accelerator(
-    1, 2, simd_units=8, compute_lanes=2, local_memory_kb=32, register_file_kb=2, weight_store_kb=4
-)
 
 
 def design() -> Design:

@@ -46,7 +46,7 @@ def test_inputs_and_outputs_of_a_program_lie_one_behind_the_other() -> None:
 
 @pytest.mark.parametrize("batch", sampled([1, 3], lambda batch: batch == 3))
 def test_the_manifest_of_a_program_tells_its_images(tmp_path: Path, batch: int) -> None:
-    generate_design(design(WIDE), batch).write(tmp_path)
+    generate_design(design(SHORT), batch).write(tmp_path)
     assert json.loads((tmp_path / PROGRAM_MANIFEST).read_text())["images"] == batch
 
 
@@ -74,7 +74,7 @@ def test_every_image_of_a_program_is_exact(
 
 @pytest.mark.rtl
 def test_without_images_one_program_runs() -> None:
-    result = simulate(design(WIDE), batch=3)
+    result = simulate(design(SHORT), batch=3)
     assert result.exact
     assert result.images == 3
     assert len(result.cycles) == 1

@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from accelerators import small_accelerator
+from accelerators import TABLED, small_accelerator
 from onnx_graphs import Graph, convolution, lowered
 from sampled import sampled
 from sim.importers.pytorch.quantize import quantize_module
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
 from sim.spec.network import LayerKind, Network
 from sim.spec.views import View
@@ -16,7 +17,7 @@ from testbench.cases.tflite_functions import PRODUCTS, function_model
 from testbench.cases.tflite_models import import_random
 from testbench.validation.simulate import simulate
 
-TABLES = small_accelerator(1, 2, activation_table=1)
+SMALL = small_accelerator(1, 2, activation_table=1)
 
 
 def onnx_network() -> Network:
@@ -65,15 +66,22 @@ def multiplying_networks() -> list[Network]:
 
 
 @pytest.mark.rtl
-@pytest.mark.parametrize("view", sampled(View, lambda view: view is View.SIMULATION))
-def test_imported_tables_are_exact(view: View) -> None:
+@pytest.mark.parametrize(
+    ("config", "view"),
+    sampled(
+        [(TABLED, View.SIMULATION), (SMALL, View.SIMULATION), (SMALL, View.SYNTHESIS)],
+        lambda case: case[0] is TABLED,
+        fields=True,
+    ),
+)
+def test_imported_tables_are_exact(config: AcceleratorConfig, view: View) -> None:
     kinds = set()
     for network in (onnx_network(), pytorch_network(), *multiplying_networks()):
         tables = [layer for layer in network.layers if layer.table is not None]
         assert len(tables) >= 3
         kinds |= {layer.kind for layer in tables}
         images = np.random.default_rng(6).integers(-128, 128, (2, *network.input.shape))
-        design = Design(accelerator=TABLES, network=network)
+        design = Design(accelerator=config, network=network)
         result = simulate(design, inputs=images.astype(np.int8), view=view)
         assert result.exact, network.name
     assert kinds == {

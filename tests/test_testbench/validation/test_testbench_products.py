@@ -1,11 +1,14 @@
 """Products of activations in RTL: every bit and every cycle, in both views."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from accelerators import TABLED as WIDE
 from accelerators import small_accelerator
+from gated_models import GATED_MODELS, gated_model
 from mobile_models import MOBILE_MODELS, mobile_model
 from sampled import sampled
 from sim.importers.tflite.conversion import lower_tflite
@@ -21,9 +24,6 @@ from testbench.cases.tabled import tabled
 from testbench.validation.random_pairs import DRAWS, run_case
 from testbench.validation.simulate import simulate
 
-WIDE = small_accelerator(
-    2, 2, simd_units=8, compute_lanes=2, local_memory_kb=16, register_file_kb=2, activation_table=1
-)
 NARROW = small_accelerator(
     1, 2, simd_units=8, compute_lanes=4, local_memory_kb=8, io_bandwidth_gbps=0.4,
     weight_store_kb=4, activation_table=1,
@@ -86,10 +86,20 @@ def test_random_products_are_exact_on_accelerators_of_the_space() -> None:
 
 @pytest.mark.rtl
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MOBILE_MODELS)
-def test_mobile_networks_are_exact_cold_warm_and_in_a_stream(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "model"),
+    sampled(
+        [*((name, mobile_model) for name in MOBILE_MODELS), *((name, gated_model) for name in GATED_MODELS)],
+        lambda case: case[1] is mobile_model,
+        fields=True,
+    ),
+    ids=(*MOBILE_MODELS, *GATED_MODELS),
+)  # fmt: skip
+def test_mobile_networks_are_exact_cold_warm_and_in_a_stream(
+    name: str, model: Callable[..., bytes]
+) -> None:
     """A quarter of their channels and images of 32 × 32, with the weights of some layers on chip."""
-    content = mobile_model(name, resolution=32, share=4, classes=10)
+    content = model(name, resolution=32, share=4, classes=10)
     imported = lower_tflite(parse_tflite(content, "model"), name)
     config = replace(WIDE, weight_store_kb=64)
     x = np.random.default_rng(6).integers(-128, 128, (3, 32, 32, 3)).astype(np.int8)

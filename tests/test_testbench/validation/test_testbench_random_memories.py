@@ -2,7 +2,7 @@
 
 import pytest
 
-from sample_cases import ALWAYS, SIZES, drawn
+from sample_cases import ALWAYS, MAX_MACS, SEED, SIZES, drawn
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
 from testbench.cases.random_memories import (
     LATENCIES,
@@ -31,7 +31,7 @@ def test_cycles_are_exact_behind_every_deterministic_memory(space: HardwareSpace
 @pytest.mark.rtl
 def test_pairs_run_behind_memories_that_are_drawn_for_them() -> None:
     """Where they are told to."""
-    [outcome] = validate_random(1, TINY, 22, max_macs=64, drawn=3, jobs=1)
+    [outcome] = validate_random(1, TINY, SEED, max_macs=MAX_MACS[TINY], drawn=3, jobs=1)
     expected = draw_memories(outcome.case.config, 3, outcome.case.image_seed)
     assert outcome.passed
     assert list(outcome.others) == outcome.to_json()["behind"] == [str(m) for m in expected]

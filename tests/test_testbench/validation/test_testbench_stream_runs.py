@@ -6,7 +6,7 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from accelerators import small_accelerator
+from accelerators import STORED as CONFIG
 from hwgen.stream_program import StreamPrograms, compile_stream
 from sampled import sampled
 from sim import golden
@@ -28,9 +28,6 @@ from testbench.validation.random_pairs import run_case
 from testbench.validation.store_runs import steps_of
 from testbench.validation.stream_runs import steps_of_stream
 
-CONFIG = small_accelerator(
-    2, 2, simd_units=8, compute_lanes=2, local_memory_kb=32, register_file_kb=2, weight_store_kb=4
-)
 CONV, DEPTHWISE = LayerKind.CONV, LayerKind.DEPTHWISE
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from sample_cases import ALWAYS, FIRST, GROUPS, SIZES, chains, drawn
+from sample_cases import ALWAYS, FIRST, GROUPS, MAX_MACS, SEED, SIZES, chains, drawn
 from sampled import sampled
 from sim.spec.spaces import TINY, HardwareSpace
 from sim.timing.calibration import default
@@ -49,7 +49,8 @@ def test_random_stalls_change_no_bit_and_no_execute_duration() -> None:
 @pytest.mark.rtl
 @pytest.mark.parametrize("stalls", sampled([False, True], bool))
 def test_random_pairs_come_as_they_finish(stalls: bool) -> None:
-    outcomes = list(validate_random(3, TINY, 22, max_macs=64, stalls=stalls, jobs=2))
+    most = MAX_MACS[TINY]
+    outcomes = list(validate_random(3, TINY, SEED, max_macs=most, stalls=stalls, jobs=2))
     assert sorted(outcome.case.index for outcome in outcomes) == list(range(3))
     assert all(outcome.passed for outcome in outcomes)
     slower = sum(outcome.measured_cycles > outcome.predicted_cycles for outcome in outcomes)
@@ -71,7 +72,7 @@ def test_every_memory_gives_the_same_bits_and_its_cycles(space: HardwareSpace) -
 @pytest.mark.rtl
 def test_random_pairs_run_behind_every_memory() -> None:
     """Where they are told to."""
-    [outcome] = validate_random(1, TINY, 22, max_macs=64, memories=True, jobs=1)
+    [outcome] = validate_random(1, TINY, SEED, max_macs=MAX_MACS[TINY], memories=True, jobs=1)
     assert outcome.passed
     assert outcome.others.keys() == every_memory(outcome.case.config, 0).keys()
     assert DRAM_NAME in outcome.others

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateware_simulation import simulate
+from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.bus.locator import Locator
 from sampled import sampled
 
@@ -42,7 +42,7 @@ def located(
     regions: list[dict[str, int]], failing: set[int], gap: int, seed: int = 1
 ) -> tuple[int | None, int]:
     """Address that the locator gives, and the cycles that it took from the first failure."""
-    unit = Locator(BUS_BYTES, 13, REGIONS, 63)
+    unit = kept_unit(Locator, BUS_BYTES, 13, REGIONS, 63)
     sizes = [len(bursts(region)) for region in regions]
     result: list[Any] = [None, 0]
 

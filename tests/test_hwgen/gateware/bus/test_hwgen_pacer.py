@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateware_simulation import simulate
+from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.bus.pacer import Pacer
 
 RATES = [(1, 2), (3, 4), (25, 32), (75, 128), (125, 128), (333, 1000), (999, 1000), (1, 999)]
@@ -14,7 +14,7 @@ RATES = [(1, 2), (3, 4), (25, 32), (75, 128), (125, 128), (333, 1000), (999, 100
 
 def run(earn: int, cost: int, wishes: list[bool]) -> list[bool]:
     """Return in which cycles a beat moves if it is wished for in the given cycles."""
-    pacer = Pacer(earn, cost)
+    pacer = kept_unit(Pacer, earn, cost)
     moved = []
 
     async def drive(ctx: Any) -> None:

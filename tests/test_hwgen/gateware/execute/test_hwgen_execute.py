@@ -7,12 +7,12 @@ from operator import or_
 from typing import Any
 
 import pytest
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, Elaboratable, Module, Signal, Value
 
 from accelerators import small_accelerator
 from execute_descriptors import Descriptor, complete, complete_alike, group_quads, share_rows
 from execute_walk import Events, Walk, durations
-from gateware_simulation import simulate
+from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.execute.unit import ExecuteUnit
 from sampled import sampled
 from sim.spec.accelerator import WINDOW_VECTORS, AcceleratorConfig
@@ -68,31 +68,47 @@ def used_banks(config: AcceleratorConfig, d: Descriptor) -> int:
     return stored | ((1 << groups) - 1) << d["bank"]
 
 
+class Watched(Elaboratable):  # type: ignore[misc]  # amaranth has no types
+    """An EXECUTE unit, and its control fields as one signal.
+
+    As a signal the simulator compiles it, which reading hundreds of its parts is not.
+    """
+
+    def __init__(self, config: AcceleratorConfig) -> None:
+        """Build the unit."""
+        self.execute = ExecuteUnit(config)
+        control = self.execute.control
+        self.control = Cat(Value.cast(getattr(control, name)) for name in control.signature.members)
+        self.word = Signal(len(self.control))
+
+    def elaborate(self, platform: object) -> Module:
+        """Return the unit, and the signal beside it."""
+        m = Module()
+        m.submodules.execute = self.execute
+        m.d.comb += self.word.eq(self.control)
+        return m
+
+
 class Bench:
     """An EXECUTE unit that runs descriptors and records its control fields."""
 
     def __init__(self, config: AcceleratorConfig) -> None:
         """Build the unit."""
         self.config = config
-        self.execute = ExecuteUnit(config)
+        self.unit = kept_unit(Watched, config)
+        self.execute = self.unit.execute
         self.waits = 0
 
     def check(self, descriptors: list[Descriptor], idles: list[int] | None = None) -> None:
         """Run complete descriptors, `idles` cycles before each; compare control and times."""
         trace: list[int] = []
         starts: list[int] = []
-        # As a signal the simulator compiles it, which reading hundreds of its parts is not.
-        names = self.execute.control.signature.members
-        control = Cat(Value.cast(getattr(self.execute.control, name)) for name in names)
-        word = Signal(len(control))
-        unit = Module()
-        unit.submodules.execute = self.execute
-        unit.d.comb += word.eq(control)
 
         async def bench(ctx: Any) -> None:
-            await self._run(ctx, word, descriptors, idles or [0] * len(descriptors), starts, trace)
+            waits = idles or [0] * len(descriptors)
+            await self._run(ctx, self.unit.word, descriptors, waits, starts, trace)
 
-        simulate(unit, bench)
+        simulate(self.unit, bench)
         walk = Walk(self.config)
         for d, start in zip(descriptors, starts, strict=True):
             walk.run(d, start)
@@ -295,7 +311,7 @@ def test_each_operation(op: ExecuteOp, shape: tuple[int, int], lanes: int, simd:
 
 @pytest.mark.parametrize(
     ("shape", "lanes", "simd"),
-    sampled(SHAPES, lambda shape: shape[1:] in ((1, 4), (3, 8), (4, 16)), fields=True),
+    sampled(SHAPES, lambda shape: shape[1:] in ((1, 4), (3, 8)), fields=True),
 )
 def test_operations_follow_each_other(shape: tuple[int, int], lanes: int, simd: int) -> None:
     """Every order of operations, also with idle cycles between the commands."""
@@ -383,8 +399,14 @@ def test_maxima_and_sums_follow_each_other_in_both_modes() -> None:
     )
 
 
-@pytest.mark.parametrize("pixels", [1, 4])
-@pytest.mark.parametrize("first", [0, 1, 13, 15])
+@pytest.mark.parametrize(
+    ("first", "pixels"),
+    sampled(
+        itertools.product((0, 1, 13, 15), (1, 4)),
+        lambda case: case in ((0, 4), (13, 1), (15, 1)),
+        fields=True,
+    ),
+)
 def test_saved_rows_count_from_the_descriptors_first_one(pixels: int, first: int) -> None:
     """With as many sets as there are rows from there on, and one less; one descriptor after another."""
     config = make_config(1, 1, 4, 8)

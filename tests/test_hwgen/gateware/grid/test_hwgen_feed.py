@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from accelerators import small_accelerator
-from gateware_simulation import simulate
+from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.grid.feed import Feed
 from sim.spec.accelerator import AcceleratorConfig
 
@@ -24,7 +24,7 @@ def make_config(lanes: int, simd: int) -> AcceleratorConfig:
 
 def test_pixels_arrive_one_after_the_other() -> None:
     """CONV with two pixels: each pair of lanes takes the same bank's vector in its own cycle."""
-    dut = Feed(make_config(4, 4))
+    dut = kept_unit(Feed, make_config(4, 4))
 
     async def bench(ctx: Any) -> None:
         ctx.set(dut.source_mask, 0)
@@ -41,7 +41,7 @@ def test_pixels_arrive_one_after_the_other() -> None:
 
 def test_padding_fills_the_lanes_that_take_a_vector() -> None:
     """The other lanes keep theirs."""
-    dut = Feed(make_config(2, 8))
+    dut = kept_unit(Feed, make_config(2, 8))
 
     async def bench(ctx: Any) -> None:
         ctx.set(dut.pad, 1)
@@ -56,7 +56,7 @@ def test_padding_fills_the_lanes_that_take_a_vector() -> None:
 @pytest.mark.parametrize(("lanes", "simd"), [(1, 4), (2, 8), (3, 4), (4, 4), (8, 4)])
 def test_matches_the_reference_under_random_control(lanes: int, simd: int) -> None:
     """Any mask and base that name a bank."""
-    dut = Feed(make_config(lanes, simd))
+    dut = kept_unit(Feed, make_config(lanes, simd))
     rng = random.Random(7)
     vectors = [0] * lanes
     selections = [

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accelerators import small_accelerator
-from gateware_simulation import simulate
+from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.grid.grid import Grid
 from sampled import sampled
 from sim.spec.accelerator import REQUANTIZER_LATENCY, AcceleratorConfig
@@ -39,7 +39,7 @@ def make_config(pes_y: int, pes_x: int, lanes: int, simd: int) -> AcceleratorCon
 def test_vectors_come_back_from_where_they_were_written(shape: tuple[int, int, int, int]) -> None:
     """Reads pass through the pipeline with idle cycles between them, in random order."""
     config = make_config(*shape)
-    dut = Grid(config)
+    dut = kept_unit(Grid, config)
     rng = random.Random(3)
     places = [
         {"pe_y": y, "pe_x": x, "bank": bank, "address": address}
@@ -72,7 +72,7 @@ def test_vectors_come_back_from_where_they_were_written(shape: tuple[int, int, i
 
 def test_a_written_vector_can_be_read_after_the_write_latency() -> None:
     """A read that reaches the bank WRITE_LATENCY cycles after the write sees it."""
-    dut = Grid(make_config(1, 2, 2, 4))
+    dut = kept_unit(Grid, make_config(1, 2, 2, 4))
     place = {"pe_y": 0, "pe_x": 1, "bank": 1, "address": 9}
 
     async def bench(ctx: Any) -> None:
@@ -169,7 +169,7 @@ def test_padding_and_halos_reach_the_right_pes(shape: tuple[int, int, int]) -> N
     """Every PE pads for itself; what it stores comes from the neighbours named, or is 0."""
     pes_y, pes_x, lanes = shape
     config = make_config(pes_y, pes_x, lanes, 4)
-    dut = Grid(config)
+    dut = kept_unit(Grid, config)
     rng = random.Random(12)
     places = list(itertools.product(range(pes_y), range(pes_x), range(lanes)))
     every = (1 << lanes) - 1
@@ -232,7 +232,7 @@ def test_pool_sums_over_all_pes(shape: tuple[int, int, int]) -> None:
     """Rows are summed towards the west, then the first column towards the north."""
     pes_y, pes_x, lanes = shape
     config = make_config(pes_y, pes_x, lanes, 4)
-    dut = Grid(config)
+    dut = kept_unit(Grid, config)
     rng = random.Random(13)
     every = (1 << lanes) - 1
     values = {

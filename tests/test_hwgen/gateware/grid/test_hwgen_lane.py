@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from accelerators import small_accelerator
-from gateware_simulation import simulate
+from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.grid.lane import Lane
 from sampled import sampled
 from sim.spec.accelerator import (
@@ -270,7 +270,7 @@ def test_matches_the_reference_under_random_control(simd: int) -> None:
 
 def test_a_lane_with_the_row_of_another_reads_none() -> None:
     """Its units multiply by the shared row, and the row that it gives stays."""
-    dut = Lane(CONFIG)
+    dut = kept_unit(Lane, CONFIG)
     rng = np.random.default_rng(5)
     rows = rng.integers(-128, 128, (2, 4 * CONFIG.simd_units))
     other, vector = (
@@ -405,7 +405,7 @@ def some_records(rng: np.random.Generator) -> list[Record]:
 
 def test_output_stays_while_the_next_window_is_requantized() -> None:
     """Windows follow every 4 cycles; each output vector lasts exactly 4 cycles."""
-    dut = LoneLane(CONFIG)
+    dut = kept_unit(LoneLane, CONFIG)
     rng = np.random.default_rng(2)
     weights = rng.integers(-128, 128, (1, CONFIG.simd_units, 4))
     vectors = rng.integers(-128, 128, (6, CONFIG.simd_units))
@@ -434,7 +434,7 @@ def test_output_stays_while_the_next_window_is_requantized() -> None:
 
 def test_split_windows_give_the_same_as_whole_ones() -> None:
     """CONV in two descriptors of five windows: the second starts from what the first saved."""
-    dut = LoneLane(CONFIG)
+    dut = kept_unit(LoneLane, CONFIG)
     rng = np.random.default_rng(3)
     sets, quads, interval = 5, 2, 4
     weights = rng.integers(-128, 128, (2 * quads, CONFIG.simd_units, 4))
@@ -475,7 +475,7 @@ def test_depthwise_windows_slide_along_the_ring(
     kernel: int, stride: int, start: int, maximum: int
 ) -> None:
     """Only the new columns of a window come in; four taps are multiplied, or compared, per cycle."""
-    dut = LoneLane(CONFIG)
+    dut = kept_unit(LoneLane, CONFIG)
     rng = np.random.default_rng(kernel)
     windows, taps, fresh = 7, kernel * kernel, kernel * min(kernel, stride)
     steps = -(-taps // 4)
@@ -520,7 +520,7 @@ def test_depthwise_windows_slide_along_the_ring(
 @pytest.mark.parametrize("maximum", [0, 1])
 def test_one_tap_steps_read_what_has_just_been_written(maximum: int) -> None:
     """A vector written in cycle r + 4 is multiplied by the step of the same cycle."""
-    dut = LoneLane(CONFIG)
+    dut = kept_unit(LoneLane, CONFIG)
     rng = np.random.default_rng(9)
     taps, windows = 6, 3
     vectors = rng.integers(-128, 128, (windows, taps, CONFIG.simd_units))
@@ -554,7 +554,7 @@ def test_one_tap_steps_read_what_has_just_been_written(maximum: int) -> None:
 @pytest.mark.parametrize(("apart", "interval"), [(4, ADD_INTERVAL), (8, 18)])
 def test_add_scales_both_operands_and_their_sum(apart: int, interval: int) -> None:
     """Operand a waits in the drain register for operand b's results."""
-    dut = LoneLane(CONFIG)
+    dut = kept_unit(LoneLane, CONFIG)
     rng = np.random.default_rng(10)
     simd, windows = CONFIG.simd_units, 4
     # shifted left by 8 first and right by 7 with the sum, as TensorFlow Lite does

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from accelerators import small_accelerator
-from gateware_simulation import simulate
+from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.grid.pe import Pe
 from sampled import sampled
 from sim.spec.accelerator import REQUANTIZER_LATENCY, AcceleratorConfig
@@ -109,7 +109,7 @@ def shifted(vector: int, bias: int) -> int:
 def test_pixels_go_through_their_lanes_and_come_back(lanes: int, pixels: int) -> None:
     """P pixels are read one after the other, scaled together and stored one after the other."""
     config = make_config(lanes)
-    dut = Pe(config)
+    dut = kept_unit(Pe, config)
     rng = random.Random(lanes + pixels)
     group = lanes // pixels
     biases = [rng.randrange(-40, 40) for _ in range(lanes)]
@@ -192,7 +192,7 @@ def test_pixels_go_through_their_lanes_and_come_back(lanes: int, pixels: int) ->
 def test_output_is_what_the_neighbours_take() -> None:
     """`output` follows the selection at once, `taken` holds what was pushed."""
     lanes = 4
-    dut = Pe(make_config(lanes))
+    dut = kept_unit(Pe, make_config(lanes))
     vectors = [0x01010101 * (bank + 1) for bank in range(lanes)]
 
     async def bench(ctx: Any) -> None:
@@ -229,7 +229,7 @@ def test_output_is_what_the_neighbours_take() -> None:
 )
 def test_lanes_multiply_a_vector_by_the_rows_that_the_mask_names(lanes: int, mask: int) -> None:
     """A step of CONV: one bank's vector, rows of lanes l & mask; the heads show the sums."""
-    dut = Pe(make_config(lanes))
+    dut = kept_unit(Pe, make_config(lanes))
     weights = [[3, -5, 7, 11], [-128, 127, 1, 0], [9, 8, 7, -6], [1, 2, -3, 4]][:lanes]
     vector = [100, -100, 50, -1]
 
@@ -266,7 +266,7 @@ def test_lanes_multiply_a_vector_by_the_rows_that_the_mask_names(lanes: int, mas
 def test_a_hop_adds_the_heads_of_the_named_neighbour(vertical: int) -> None:
     """The other neighbour's head does not count."""
     lanes = 2
-    dut = Pe(make_config(lanes))
+    dut = kept_unit(Pe, make_config(lanes))
     rng = random.Random(11)
 
     async def bench(ctx: Any) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from gateware_simulation import simulate
+from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.grid.simd_unit import SimdUnit
 
 LATER = SimdUnit.STEP_LATENCY - 1
@@ -26,7 +26,7 @@ def wrap(value: int) -> int:
 
 def test_sums_four_products() -> None:
     """The extremes of int8 neither saturate nor wrap the dot product."""
-    dut = SimdUnit()
+    dut = kept_unit(SimdUnit)
     rng = np.random.default_rng(1)
     steps = [
         (np.full(4, -128, np.int8), np.full(4, -128, np.int8)),
@@ -57,7 +57,7 @@ def test_sums_four_products() -> None:
 
 def test_private_mode_multiplies_the_bytes_of_the_taps() -> None:
     """Every set of taps selects its products; the broadcast does not count."""
-    dut = SimdUnit()
+    dut = kept_unit(SimdUnit)
     private, weights = np.array([-100, 99, -128, 7], np.int8), np.array([1, -2, -128, 3], np.int8)
     products = private.astype(int) * weights.astype(int)
 
@@ -110,7 +110,7 @@ async def step(ctx: Any, dut: Any, **inputs: int) -> int:
 @pytest.mark.parametrize("private_mode", [0, 1])
 def test_takes_the_largest_byte_of_the_taps(private_mode: int) -> None:
     """Every set of taps, every place of the largest; weights and the broadcast do not count."""
-    dut = SimdUnit()
+    dut = kept_unit(SimdUnit)
     places = [
         np.array(values, np.int8)
         for values in itertools.chain(
@@ -137,7 +137,7 @@ def test_takes_the_largest_byte_of_the_taps(private_mode: int) -> None:
 
 def test_a_maximum_goes_on_until_restart() -> None:
     """The largest of several steps; restart forgets it and starts from -128, or from `saved`."""
-    dut = SimdUnit()
+    dut = kept_unit(SimdUnit)
     steps: list[tuple[list[int], int, dict[str, int], int]] = [
         ([-128, -128, -128, -128], 0b1111, {"restart": 1}, -128),
         ([-128, -128, -128, -128], 0b1111, {}, -128),
@@ -164,7 +164,7 @@ def test_a_maximum_goes_on_until_restart() -> None:
 
 def test_sums_and_maxima_take_turns() -> None:
     """Neither is seen in what restarts after it."""
-    dut = SimdUnit()
+    dut = kept_unit(SimdUnit)
     private = word(np.array([-128, 127, 127, 127], np.int8))
     weights = word(np.array([127, 1, 1, 1], np.int8))
     common = {"private": private, "weights": weights, "private_mode": 1, "tap": 0b1011}
@@ -182,7 +182,7 @@ def test_sums_and_maxima_take_turns() -> None:
 
 def test_matches_the_reference_under_random_control() -> None:
     """Any mix of enables, modes and starting values, wrapping accumulators included."""
-    dut = SimdUnit()
+    dut = kept_unit(SimdUnit)
     rng = np.random.default_rng(4)
     dot = accumulator = 0
     operands, taken, products = (np.zeros(4, int) for _ in range(3))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from accelerators import small_accelerator
-from gateware_simulation import simulate
+from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.host.csr import COUNTERS, INTERRUPTS, REGISTERS, STATUS_BITS, CsrUnit
 from register_bus import Bus
 from sim.spec.stops import Port, StopCause
@@ -18,7 +18,7 @@ Case = Callable[[Any, Bus], Coroutine[Any, Any, None]]
 
 
 def run_case(case: Case, seed: int | None = None) -> None:
-    unit = CsrUnit(CONFIG)
+    unit = kept_unit(CsrUnit, CONFIG)
     bus = Bus(unit, seed)
 
     async def drive(ctx: Any) -> None:

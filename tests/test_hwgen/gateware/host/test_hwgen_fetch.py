@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from axi_memory import MemoryPort, read_side
-from gateware_simulation import simulate
+from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.host.fetch import FetchUnit
 from sampled import sampled
 from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue, decode, encode
@@ -55,7 +55,7 @@ class Run:
         self.start = self.end = -1
         self.faults: list[tuple[int, StopCause, int, int]] = []
         self.quiet = -1
-        unit = FetchUnit(FINGERPRINT)
+        unit = kept_unit(FetchUnit, FINGERPRINT)
 
         async def monitor(ctx: Any) -> None:
             generator = random.Random(11)
@@ -272,7 +272,7 @@ def test_addresses_outside_of_the_window_are_not_requested() -> None:
 
 
 def test_late_beats_of_a_reset_in_mid_run_have_no_effect_without_a_program() -> None:
-    unit = FetchUnit(FINGERPRINT)
+    unit = kept_unit(FetchUnit, FINGERPRINT)
 
     async def drive(ctx: Any) -> None:
         ctx.set(unit.drop, 1)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateware_simulation import simulate
+from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.host.life import Life
 from sim.spec.stops import Port, StopCause
 
@@ -13,7 +13,7 @@ Case = Callable[[Any, Life], Coroutine[Any, Any, None]]
 
 
 def run_case(case: Case) -> None:
-    unit = Life()
+    unit = kept_unit(Life)
 
     async def drive(ctx: Any) -> None:
         ctx.set(unit.idle, 1)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from gateware_simulation import simulate
+from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.host.sequencer import Sequencer
 from sim.spec.descriptor import Queue
 
@@ -23,7 +23,7 @@ class Run:
         self.wait_load: list[int] = []
         self.wait_store: list[int] = []
         self.idle: list[bool] = []
-        unit = Sequencer()
+        unit = kept_unit(Sequencer)
         inputs = {queue: getattr(unit, queue.name.lower()) for queue in Queue}
         commands = {queue: getattr(unit, f"{queue.name.lower()}_command") for queue in Queue}
 

@@ -7,7 +7,7 @@ import pytest
 
 from accelerators import small_accelerator
 from axi_memory import MemoryPort, read_side
-from gateware_simulation import simulate
+from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.transfer.gather import Gather
 from hwgen.gateware.transfer.load import LoadUnit
 from sim.spec.accelerator import AcceleratorConfig
@@ -76,7 +76,7 @@ def test_vectors_come_a_cycle_after_their_last_beat(
     generator = random.Random(str((config.simd_units, config.bus_bytes, share)))
     bus = config.bus_bytes
     tiles = [draw(generator, config) for _ in range(40)]
-    unit = Gather(config)
+    unit = kept_unit(Gather, config)
     seen: list[tuple[int, int]] = []
     expected: list[tuple[int, int]] = []
     cycle = 0
@@ -139,7 +139,7 @@ class Run(TransferRun):
     def __init__(
         self, config: AcceleratorConfig, descriptors: list[dict[str, int]], stalls: float = 0.0
     ) -> None:
-        unit = LoadUnit(config)
+        unit = kept_unit(LoadUnit, config)
         super().__init__(unit, self.BASE, ALL_PAGES, None)
         self.port = MemoryPort(bytearray(MEMORY * 8), config.bus_bytes, stalls=stalls, seed=2)
         self.tiles: list[tuple[int, ...]] = []

@@ -9,7 +9,7 @@ import pytest
 
 from accelerators import SMALLEST
 from axi_memory import MemoryPort, write_side
-from gateware_simulation import simulate
+from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.grid.grid import Grid
 from hwgen.gateware.transfer.store import StoreUnit
 from hwgen.gateware.transfer.tile_transfer import most_vector_beats
@@ -42,7 +42,7 @@ class Run(TransferRun):
         responses: int = StoreUnit.RESPONSES,
         stop_at: int | None = None,
     ) -> None:
-        unit = StoreUnit(config, responses)
+        unit = kept_unit(StoreUnit, config, responses)
         super().__init__(unit, BASE, pages, stop_at)
         self.config = config
         self.port = MemoryPort(
@@ -256,7 +256,11 @@ def test_error_response_stops_with_its_burst_s_address(index: int, stalls: float
 
 @pytest.mark.parametrize(
     ("order", "step"),
-    sampled(itertools.product(WriteOrder, (9, 27)), lambda case: case[1] == 27, fields=True),
+    sampled(
+        itertools.product(WriteOrder, (9, 27)),
+        lambda case: case[0] in (min(WriteOrder), max(WriteOrder)) and case[1] == 27,
+        fields=True,
+    ),
 )
 def test_stop_at_any_time_ends_quietly(order: WriteOrder, step: int) -> None:
     tiles = [TILE, TILE | {"address": 0x4000}]
@@ -345,7 +349,7 @@ def test_responses_that_cannot_be_counted_are_refused(responses: int) -> None:
 
 
 def test_late_responses_of_a_reset_in_mid_run_have_no_effect() -> None:
-    unit = StoreUnit(four_pes())
+    unit = kept_unit(StoreUnit, four_pes())
 
     async def drive(ctx: Any) -> None:
         ctx.set(unit.bvalid, 1)
@@ -425,14 +429,14 @@ def outstanding(unit: StoreUnit, answer_at: int) -> tuple[list[int], list[int], 
 
 @pytest.mark.parametrize("answer_at", [0, 60, 200])
 def test_no_more_responses_lack_than_can_be_told_apart(answer_at: int) -> None:
-    waiting, dones, last = outstanding(StoreUnit(SMALLEST, responses=3), answer_at)
+    waiting, dones, last = outstanding(kept_unit(StoreUnit, SMALLEST, 3), answer_at)
     assert max(waiting) == 3
     assert len(dones) == 2
     assert dones[-1] == last + 1
 
 
 def test_a_memory_that_answers_late_holds_up_nothing_within_the_limit() -> None:
-    waiting, dones, last = outstanding(StoreUnit(SMALLEST, responses=15), 200)
+    waiting, dones, last = outstanding(kept_unit(StoreUnit, SMALLEST, 15), 200)
     assert max(waiting) == BURSTS
     assert len(dones) == 2
     assert dones[-1] == last + 1

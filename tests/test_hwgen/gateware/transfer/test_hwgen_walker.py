@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from accelerators import small_accelerator
-from gateware_simulation import simulate
+from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.transfer.rows import RowWalker
 from hwgen.gateware.transfer.tile_walker import TileWalker
 
@@ -35,7 +35,7 @@ def vectors(tile: dict[str, int], banks: int) -> list[tuple[int, int, int]]:
 def test_tiles_follow_each_other_without_a_gap(banks: int, pauses: float) -> None:
     generator = random.Random(banks)
     tiles = [random_tile(generator) for _ in range(6)] + [dict.fromkeys(random_tile(generator), 1)]
-    walker = TileWalker(banks)
+    walker = kept_unit(TileWalker, banks)
     seen: list[tuple[int, int, int]] = []
     lasts: list[int] = []
 
@@ -75,7 +75,7 @@ def test_rows_of_streams_follow_each_other_without_a_gap(lanes: int) -> None:
         shape["column_lanes"] = own
         shape["lanes"] = generator.randint(1, own * config.pes_x or lanes)
         streams.append(shape)
-    walker = RowWalker(config)
+    walker = kept_unit(RowWalker, config)
     seen: list[tuple[int, int, int, int]] = []
 
     def rows(shape: dict[str, int]) -> list[tuple[int, int, int, int]]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from axi_memory import MemoryPort, read_side
+from gateware_simulation import kept_unit
 from hwgen.gateware.transfer.load import LoadUnit
 from sampled import sampled
 from sim.spec.accelerator import AcceleratorConfig
@@ -32,7 +33,7 @@ class Run(TransferRun):
         latency: int = 24,
         stalls: float = 0.0,
     ) -> None:
-        unit = LoadUnit(config)
+        unit = kept_unit(LoadUnit, config)
         super().__init__(unit, BASE, ALL_PAGES, None)
         self.config = config
         data = bytearray(random.Random(2).randbytes(1 << 17))

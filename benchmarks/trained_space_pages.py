@@ -1,0 +1,85 @@
+"""Figures of a table of trained networks: rank correlation with shared weights, spread, and the seed's noise."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import kendalltau, spearmanr
+
+from page_tables import table_lines
+
+__all__ = ["figures", "pooled_deviation", "trained_space"]
+
+Results = Mapping[str, Any]
+
+_NOT_YET = "Not measured yet."
+
+
+def figures(table: Results) -> dict[str, Any]:
+    """Figures of a table that has networks.
+
+    Returns
+    -------
+    dict
+        ``networks`` : int; ``least``, ``median``, ``most`` : int8 accuracies of the networks alone; ``deviation`` : their
+        standard deviation; ``noise`` : that of a network's seeds, pooled over the networks that have several, and
+        ``repeated`` : how many these are; ``kendall``, ``spearman`` : rank correlation of the networks alone with the shared
+        weights, and ``kendall_best`` : of the better half; ``shared`` : median accuracy with the shared weights; ``lost`` :
+        what quantization takes from the accuracy, on average; ``cpu_h``.
+    """
+    children = list(table["children"].values())
+    alone = np.array([child["post_training"] for child in children])
+    shared = np.array([child["shared_weights"] for child in children])
+    real = np.array([child["full_precision"] for child in children])
+    seeds = [
+        np.array([child["post_training"], *child["other_seeds"]])
+        for child in children
+        if child.get("other_seeds")
+    ]
+    better = alone >= np.median(alone)
+    return {
+        "networks": len(children),
+        "least": float(alone.min()),
+        "median": float(np.median(alone)),
+        "most": float(alone.max()),
+        "deviation": float(alone.std(ddof=1)),
+        "noise": pooled_deviation(seeds) if seeds else None,
+        "repeated": len(seeds),
+        "kendall": float(kendalltau(alone, shared).statistic),
+        "spearman": float(spearmanr(alone, shared).statistic),
+        "kendall_best": float(kendalltau(alone[better], shared[better]).statistic),
+        "shared": float(np.median(shared)),
+        "lost": float((real - alone).mean()),
+        "cpu_h": table["training"]["cpu_s"]["all"] / 3600,
+    }
+
+
+def pooled_deviation(samples: Sequence[NDArray[np.float64]]) -> float:
+    """Standard deviation within samples that may differ in size, each with a mean of its own."""
+    squares = sum(float(((own - own.mean()) ** 2).sum()) for own in samples)
+    return float(np.sqrt(squares / sum(len(own) - 1 for own in samples)))
+
+
+def trained_space(results: Results) -> str:
+    """Figures of the table as a table of a page."""
+    if not results["children"]:
+        return _NOT_YET
+    made = figures(results)
+    noise = "none" if made["noise"] is None else f"{made['noise']:.4f}"
+    rows = [
+        ["networks, each trained alone", f"{made['networks']:,}"],
+        [
+            "int8 accuracy: least, median, most",
+            f"{made['least']:.4f}, {made['median']:.4f}, {made['most']:.4f}",
+        ],
+        ["standard deviation over the networks", f"{made['deviation']:.4f}"],
+        [f"standard deviation over the seeds of a network ({made['repeated']} networks)", noise],
+        ["accuracy that quantization takes, mean", f"{made['lost']:.4f}"],
+        ["median int8 accuracy with shared weights", f"{made['shared']:.4f}"],
+        ["Kendall's τ of both", f"{made['kendall']:.3f}"],
+        ["Spearman's ρ of both", f"{made['spearman']:.3f}"],
+        ["Kendall's τ of the better half", f"{made['kendall_best']:.3f}"],
+        ["CPU hours", f"{made['cpu_h']:.2f}"],
+    ]
+    return "\n".join(table_lines(("figure", "value"), rows, text=1))
