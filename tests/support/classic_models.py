@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mobile_models import CalibratedModel, CalibratedValue
+from mobile_models import CalibratedModel, CalibratedValue, require_name
 
 __all__ = ["CLASSIC_MODELS", "classic_model"]
 
@@ -47,25 +47,8 @@ _MOBILENET_V2 = (
 def classic_model(
     name: str, *, resolution: int = 224, share: int = 1, classes: int = 1000, seed: int = 0
 ) -> bytes:
-    """A model file with random weights.
-
-    Parameters
-    ----------
-    name : str
-        Of ``CLASSIC_MODELS``.
-    resolution : int
-        Rows and columns of the image.
-    share : int
-        By which the channels of all layers are divided, to multiples of 4.
-    classes, seed : int
-
-    Raises
-    ------
-    ValueError
-        If there is no such model.
-    """
-    if name not in CLASSIC_MODELS:
-        raise ValueError(f"name must be one of {CLASSIC_MODELS}, not {name!r}")
+    """A model file with random weights: one of ``CLASSIC_MODELS``, and all else as of :func:`mobile_models.mobile_model`."""
+    require_name(name, CLASSIC_MODELS)
     model = _Classic(resolution, share, np.random.default_rng(seed))
     if name == "squeezenet_v1_1":
         return model.squeezenet(classes)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mobile_models import CalibratedModel, CalibratedValue
+from mobile_models import CalibratedModel, CalibratedValue, require_name
 
 __all__ = ["GATED_MODELS", "gated_model"]
 
@@ -63,25 +63,8 @@ _GHOSTNET = (
 def gated_model(
     name: str, *, resolution: int = 224, share: int = 1, classes: int = 1000, seed: int = 0
 ) -> bytes:
-    """A model file with random weights.
-
-    Parameters
-    ----------
-    name : str
-        Of ``GATED_MODELS``.
-    resolution : int
-        Rows and columns of the image.
-    share : int
-        By which the channels of all layers are divided, to multiples of 4.
-    classes, seed : int
-
-    Raises
-    ------
-    ValueError
-        If there is no such model.
-    """
-    if name not in GATED_MODELS:
-        raise ValueError(f"name must be one of {GATED_MODELS}, not {name!r}")
+    """A model file with random weights: one of ``GATED_MODELS``, and all else as of :func:`mobile_models.mobile_model`."""
+    require_name(name, GATED_MODELS)
     model = _Gated(resolution, share, np.random.default_rng(seed))
     last = model.mnasnet_a1() if name == "mnasnet_a1" else model.ghostnet()
     return model.finish(last, classes)

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sim.spec.network import Padding
 from testbench.cases.tflite_writer import ModelWriter
 
-__all__ = ["MOBILE_MODELS", "CalibratedModel", "CalibratedValue", "mobile_model"]
+__all__ = ["MOBILE_MODELS", "CalibratedModel", "CalibratedValue", "mobile_model", "require_name"]
 
 MOBILE_MODELS = ("mobilenet_v3_small", "efficientnet_b0")
 """Models by name."""
@@ -66,6 +66,12 @@ _EFFICIENTNET_B0 = (
 """Tan and Le, EfficientNet, Table 1."""
 
 
+def require_name(name: str, names: tuple[str, ...]) -> None:
+    """Raise a ValueError unless a model's name is one of those that there are."""
+    if name not in names:
+        raise ValueError(f"name must be one of {names}, not {name!r}")
+
+
 def mobile_model(
     name: str,
     *,
@@ -91,8 +97,7 @@ def mobile_model(
     ValueError
         If there is no such model.
     """
-    if name not in MOBILE_MODELS:
-        raise ValueError(f"name must be one of {MOBILE_MODELS}, not {name!r}")
+    require_name(name, MOBILE_MODELS)
     model = CalibratedModel(resolution, share, np.random.default_rng(seed))
     last = model.mobilenet_v3_small() if name == MOBILE_MODELS[0] else model.efficientnet_b0()
     return model.finish(last, classes)

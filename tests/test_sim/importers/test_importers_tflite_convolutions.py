@@ -6,13 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
+from interpreter_checks import require_equal
 from sampled import sampled
-from sim import golden
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork
-from sim.importers.host import ModelInputs
 from sim.importers.kernels import GroupForm, Grouping, choose_form
 from sim.importers.tflite.conversion import lower_tflite
 from sim.importers.tflite.reader import parse_tflite
@@ -20,7 +18,6 @@ from sim.spec.network import LayerKind, Padding
 from testbench.cases.tflite_convolutions import CONVOLUTIONS, convolution_model
 from testbench.cases.tflite_models import import_random
 from testbench.cases.tflite_writer import ModelWriter
-from testbench.judges.tflite_oracle import judge
 
 MODELS = 400
 PARTS = 4
@@ -30,18 +27,6 @@ WINDOW = {"Padding": 1, "StrideH": 1, "StrideW": 1, "DilationHFactor": 1, "Dilat
 
 def imported(content: bytes) -> ImportedNetwork:
     return lower_tflite(parse_tflite(content, "model"), "net")
-
-
-def check(content: bytes, network: ImportedNetwork, x: ModelInputs) -> dict[str, NDArray[np.int8]]:
-    """Compare all activations and outputs of a model with the interpreter's."""
-    values = golden.run(network.network, network.host.prepare(x))
-    expected, outputs = judge(content, network, x)
-    for name, activation in expected.items():
-        assert np.array_equal(values[name].reshape(-1), activation.reshape(-1)), name
-    pairs = network.host.all_outputs({name: values[name] for name in network.network.outputs})
-    for (_, result), output in zip(pairs, outputs, strict=True):
-        assert np.array_equal(result, output)
-    return values
 
 
 @pytest.mark.slow
@@ -54,7 +39,7 @@ def test_random_models_equal_the_interpreter(part: int) -> None:
     for seed in range(part * count, (part + 1) * count):
         model = convolution_model(seed)
         network = import_random(model, seed)
-        values = check(model.content, network, model.inputs)
+        values, _ = require_equal(model.content, network, model.inputs)
         operators = parse_tflite(model.content, "model").operators
         drawn.update(operator.name for operator in operators)
         dilated += any(operator.options.get("DilationHFactor", 1) > 1 for operator in operators)
@@ -101,7 +86,7 @@ def test_paddings_of_space_to_batch_are_those_of_pad_before_it() -> None:
     assert first.padding == second.padding == Padding(top=2, bottom=2, left=0, right=2)
     assert np.array_equal(first.weights, second.weights)
     pytest.importorskip("tflite_micro", reason="the judge is a package of the extra 'dev'")
-    check(made[1], imported(made[1]), x)
+    require_equal(made[1], imported(made[1]), x)
 
 
 def batched(**changes: Any) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sim import golden
+from interpreter_checks import require_equal
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork
 from sim.importers.host import ModelInputs
@@ -17,7 +17,7 @@ from sim.scales import Scale
 from sim.spec.network import LayerKind
 from testbench.cases.tflite_functions import FUNCTIONS, drawn_function, function_model
 from testbench.cases.tflite_writer import ModelWriter
-from testbench.judges.tflite_oracle import judge, run_model
+from testbench.judges.tflite_oracle import run_model
 
 SCALES = 40
 MODELS = 15
@@ -31,13 +31,7 @@ def imported(content: bytes) -> ImportedNetwork:
 def check(content: bytes, x: ModelInputs) -> ImportedNetwork:
     """Compare all activations and outputs of a model with the interpreter's."""
     network = imported(content)
-    values = golden.run(network.network, network.host.prepare(x))
-    expected, outputs = judge(content, network, x)
-    for name, activation in expected.items():
-        assert np.array_equal(values[name].reshape(-1), activation.reshape(-1)), name
-    pairs = network.host.all_outputs({name: values[name] for name in network.network.outputs})
-    for (_, result), output in zip(pairs, outputs, strict=True):
-        assert np.array_equal(result, output)
+    require_equal(content, network, x)
     return network
 
 

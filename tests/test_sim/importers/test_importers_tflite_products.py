@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from interpreter_checks import require_equal
 from mobile_models import MOBILE_MODELS, mobile_model
 from product_models import product_model
-from sim import golden
 from sim.importers.errors import UnsupportedModelError
 from sim.importers.folder import ImportedNetwork
 from sim.importers.host import ModelInputs
@@ -17,7 +17,6 @@ from sim.importers.tflite.reader import parse_tflite
 from sim.spec.network import LayerKind
 from testbench.cases.tflite_functions import PRODUCTS, function_model
 from testbench.cases.tflite_writer import ModelWriter
-from testbench.judges.tflite_oracle import judge
 
 MODELS = 250
 PIXEL_MODELS = 40
@@ -31,14 +30,7 @@ def check(content: bytes, x: ModelInputs) -> tuple[ImportedNetwork, dict[str, ND
     """Compare all activations and outputs of a model with the interpreter's."""
     pytest.importorskip("tflite_micro", reason="the judge is a package of the extra 'dev'")
     network = imported(content)
-    values = golden.run(network.network, network.host.prepare(x))
-    expected, outputs = judge(content, network, x)
-    for name, activation in expected.items():
-        assert np.array_equal(values[name].reshape(-1), activation.reshape(-1)), name
-    pairs = network.host.all_outputs({name: values[name] for name in network.network.outputs})
-    for (_, result), output in zip(pairs, outputs, strict=True):
-        assert np.array_equal(result, output)
-    return network, values
+    return network, require_equal(content, network, x)[0]
 
 
 @pytest.mark.slow
