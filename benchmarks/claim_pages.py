@@ -9,6 +9,7 @@ from page_tables import table_lines
 
 __all__ = [
     "claims",
+    "joint_in_rtl",
     "joint_searches",
     "shared_accelerators",
     "shared_front",
@@ -28,6 +29,22 @@ def claims(results: Results) -> str:
     names = ("claim", "theirs", "ours", "figure", "reproduced")
     rows = [[claim[name] for name in names] for claim in results["claims"]]
     return "\n".join(table_lines(titles, rows, text=len(titles)))
+
+
+def joint_in_rtl(results: Results) -> str:
+    """Pairs of a joint enumeration that ran in RTL, and what differs."""
+    if not results.get("random"):
+        return _NOT_YET
+    titles = ["pairs", "ran", "networks", "accelerators", "activations compared", "differ"]
+    titles += ["descriptors compared", "differ", "other cycles than enumerated", "failed"]
+    rows = []
+    for name, part in (("random", results["random"]), ("of the front", results["front"])):
+        counts = [part[figure] for figure in ("pairs", "networks", "accelerators")]
+        counts += [part["activations"], part["bit_differences"]]
+        counts += [part["descriptors"], part["timing_differences"]]
+        counts += [part["other_than_enumerated"], len(part["failures"])]
+        rows.append([name, *(f"{count:,}" for count in counts)])
+    return "\n".join(table_lines(titles, rows, text=1))
 
 
 def joint_searches(results: Results) -> str:

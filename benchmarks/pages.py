@@ -18,7 +18,14 @@ from typing import Any
 
 from rich.console import Console
 
-from claim_pages import claims, joint_searches, shared_accelerators, shared_front, tuned_strategies
+from claim_pages import (
+    claims,
+    joint_in_rtl,
+    joint_searches,
+    shared_accelerators,
+    shared_front,
+    tuned_strategies,
+)
 from clock_pages import bitstream, clock_reach, module_paths, routed_modules
 from cosilico.console import Column, fitted_table
 from cosilico.summary import accelerator_text, agreement_lines, summary_rows
@@ -452,6 +459,7 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         edge_utilization,
         speed,
         claims,
+        joint_in_rtl,
         joint_searches,
         tuned_strategies,
         trained_space,

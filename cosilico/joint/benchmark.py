@@ -36,6 +36,10 @@ class JointMember(Protocol):
         """Return the network without its weights, which no cost depends on."""
         ...
 
+    def seeded_network(self, seed: int) -> Network:
+        """Return the network with weights of a seed, which can run."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JointBenchmark:

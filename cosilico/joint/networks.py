@@ -12,6 +12,7 @@ from cosilico.joint.accuracy_kind import AccuracyKind
 from search.networks.cell_accuracies import CellAccuracy, read_cell_accuracies
 from sim.networks.cell_graphs import Cell, CellGraph, graphs
 from sim.networks.nas_bench_201 import cell_name, nas_bench_201
+from sim.networks.seeded import seeded_network
 from sim.networks.shapes import shape_network
 from sim.spec.errors import CosilicoError
 from sim.spec.network import Network
@@ -57,6 +58,11 @@ class JointNetwork:
     def network(self) -> Network:
         """Return the network without its weights, which no cost depends on."""
         return shape_network(self.name, nas_bench_201(self.graph))
+
+    def seeded_network(self, seed: int) -> Network:
+        """Return the network with weights of a seed, which can run."""
+        topology = nas_bench_201(self.graph)
+        return seeded_network(self.name, topology.input, topology.layers, seed)
 
 
 def accuracy_file(text: str) -> Path:

@@ -55,6 +55,12 @@ class TrainedJointNetwork:
 
         return shape_network(self.layers, name=self.name)
 
+    def seeded_network(self, seed: int) -> Network:
+        """Return the network with weights of a seed, not those it was trained to have; it can run."""
+        from search.seeded import seeded_network
+
+        return seeded_network(self.layers, name=self.name, seed=seed)
+
 
 def table_file(text: str) -> Path:
     """File of the table that a user names."""
