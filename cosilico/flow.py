@@ -108,17 +108,18 @@ def run_network_flow(
     """Run all stages with a network that is given: only its accelerator is searched.
 
     Otherwise as :func:`run_flow`; ``network`` as in :func:`cosilico.networks.network_argument`, ``settings``
-    as of :func:`search.driver.run_hardware_search`.
+    as of :func:`search.driver.run_hardware_search`, by default those of :func:`cosilico.hardware_strategies.default_strategy`.
     """
     space = named_space(space_name)
     subject = NetworkSubject(network, space, seed, settings=settings, memory=memory)
     if scheduler is not None:
         require_cluster(scheduler)
     calibration = current_calibration()
+    chosen = subject.settings
     command = (
         f"cosilico run --network {Path(network).name} --space {Path(space_name).name} "
         f"--memory {memory} "
-        + (f"{strategy_options(settings)} " if isinstance(settings, BudgetSettings) else "")
+        + (f"{strategy_options(chosen)} " if isinstance(chosen, BudgetSettings) else "")
         + f"--out {out.name} --seed {seed}"
     )
     with open_run(out, subject.identity(), subject.files, resume=resume, force=force):

@@ -8,26 +8,36 @@ from search.strategies import HARDWARE_SEARCHES
 from search.strategies.budget_settings import BudgetSettings
 from sim.cost.objective import Metric
 from sim.spec.errors import CosilicoError
+from sim.spec.spaces import HardwareSpace
 
-__all__ = ["DEFAULT_STRATEGY", "POLISHED", "hardware_strategy", "strategy_options"]
+__all__ = ["MOST_BOUNDED", "POLISHED", "default_strategy", "hardware_strategy", "strategy_options"]
 
 POLISHED = "+polish"
 """End of the label of a search that is polished."""
 
-DEFAULT_STRATEGY = f"hardware{POLISHED}"
-"""Label of the agent, as it searches where no strategy is named."""
+MOST_BOUNDED = 120_000
+"""Points of the largest space that is searched by bounds where no strategy is named: a minute at most on a core."""
+
+
+def default_strategy(space: HardwareSpace) -> str:
+    """Label of the search of a space where no strategy is named.
+
+    That is the optimum with a proof where the space can be bounded within a minute, and else the search with the least
+    regret (docs/explanation/search.md).
+    """
+    return "certified" if len(space) <= MOST_BOUNDED else "evolution"
 
 
 def hardware_strategy(
-    label: str | None = None, *, metric: Metric, budget: int | None = None, wanted_by: str
+    label: str, *, metric: Metric, budget: int | None = None, wanted_by: str
 ) -> BudgetSettings:
     """Settings of the hardware search that a label names.
 
     Parameters
     ----------
-    label : str, optional
-        A name of :data:`search.strategies.HARDWARE_SEARCHES`, with ``+polish`` if a local descent is to follow;
-        :data:`DEFAULT_STRATEGY` if not given. ``amortized:FILE`` names its agent's file.
+    label : str
+        A name of :data:`search.strategies.HARDWARE_SEARCHES`, with ``+polish`` if a local descent is to follow.
+        ``amortized:FILE`` names its agent's file.
     metric : Metric
     budget : int, optional
         Evaluations; the strategy's own if not given.
@@ -42,7 +52,6 @@ def hardware_strategy(
     ValueError
         If the budget is none.
     """
-    label = DEFAULT_STRATEGY if label is None else label
     name, _, agent = label.removesuffix(POLISHED).partition(":")
     if name not in HARDWARE_SEARCHES or (agent and name != "amortized"):
         known = ", ".join(HARDWARE_SEARCHES)

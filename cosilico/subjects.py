@@ -6,6 +6,7 @@ from typing import Any, Protocol
 
 from cosilico.cache import digest, document_digest
 from cosilico.gateware import current_silicon_fits
+from cosilico.hardware_strategies import default_strategy, hardware_strategy
 from cosilico.images import ImageSet, images_for, save_arrays
 from cosilico.imports import imported_images, is_imported, load_imported
 from cosilico.inputs import network_files
@@ -13,7 +14,6 @@ from cosilico.networks import is_named, network_argument
 from cosilico.photographs import default_images
 from cosilico.progress import Report
 from search.experiment import Experiment, load_experiment
-from search.strategies.hardware_settings import HardwareSettings
 from search.strategies.settings import StrategySettings
 from sim.cost.area import area_budget
 from sim.cost.costs import evaluate_many
@@ -144,7 +144,9 @@ class NetworkSubject:
         if hardware.fpga is not None:
             current_silicon_fits()
         self.name: str = self.network.name
-        self.settings = settings or HardwareSettings()
+        self.settings = settings or hardware_strategy(
+            default_strategy(hardware), metric="latency", wanted_by="cosilico run"
+        )
         self.objective = Objective(metric=self.settings.metric, area_budget=area_budget(hardware))
         self.memory: FixedLatency = memory
         self.workload = Workload(costs=partial(evaluate_many, memory=memory, fpga=hardware.fpga))

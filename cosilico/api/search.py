@@ -158,7 +158,7 @@ def search_accelerator(
         "latency", "energy", "area" or "edp", energy times delay.
     strategy : str, optional
         Name of a hardware search, such as "certified" or "evolution", with "+polish" if a local descent is to
-        follow. Default: "hardware+polish", the agent.
+        follow. Default: "certified", or "evolution" in a space of more than 120,000 points.
     budget : int, optional
         Most evaluations. Default: the strategy's own.
     memory : FixedLatency, str or Path
@@ -185,14 +185,17 @@ def search_accelerator(
     seed = arguments.seed_integer("seed", seed)
     folder = arguments.results_folder(out, resume=resume, force=force)
     require_extra("search_accelerator", "search")
-    from cosilico.hardware_strategies import hardware_strategy
+    from cosilico.hardware_strategies import default_strategy, hardware_strategy
     from search.driver import run_hardware_search
 
     calibration_in_force()
     hardware, loaded = load_space(space), load_network(network, seed=seed)
     require(hardware.default, loaded)
     settings = hardware_strategy(
-        strategy, metric=metric, budget=budget, wanted_by="search_accelerator"
+        strategy or default_strategy(hardware),
+        metric=metric,
+        budget=budget,
+        wanted_by="search_accelerator",
     )
 
     def run(place: Path, report: Report) -> None:

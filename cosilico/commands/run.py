@@ -61,7 +61,7 @@ def run(
         typer.Option(
             metavar="S",
             help="with --network: name of a hardware search; NAME+polish adds a local descent at its end",
-            show_default="hardware+polish",
+            show_default="certified; evolution in a large space",
         ),
     ] = None,
     metric: Annotated[
@@ -85,8 +85,9 @@ def run(
 ) -> None:
     """Run every stage: search, generate, simulate, check the calibration, report."""
     require_extra("cosilico run", "search", "rtl", "report")
+    from cosilico.accelerators import named_space
     from cosilico.flow import run_flow, run_network_flow
-    from cosilico.hardware_strategies import hardware_strategy
+    from cosilico.hardware_strategies import default_strategy, hardware_strategy
     from cosilico.summary import print_summary
     from sim.spec.memories import require_fixed
     from sim.spec.memory_record import parse_memory
@@ -98,7 +99,7 @@ def run(
         )
     elif experiment is None and network is not None:
         settings = hardware_strategy(
-            strategy,
+            strategy or default_strategy(named_space(space or "tiny")),
             metric=chosen_metric(metric or "latency"),
             budget=budget,
             wanted_by="cosilico run",

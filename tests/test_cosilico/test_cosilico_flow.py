@@ -270,13 +270,21 @@ def test_a_batch_is_that_of_every_stage(stages: Stages, experiment: Path, tmp_pa
 
 @pytest.mark.slow
 def test_searches_the_accelerator_of_an_imported_network(
-    stages: Stages, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    stages: Stages,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    values = dict(TINY.values) | {"pes_x": (1, 2), "pes_y": (1, 2), "simd_units": (4, 8)}
+    space = dataclasses.replace(TINY, values=MappingProxyType(values))
+    monkeypatch.setattr(flow, "named_space", lambda name: space)
     imported, _ = draw_imported(5)
     save_imported(imported, tmp_path / "net")
     out = tmp_path / "out"
     results = flow.run_network_flow(str(tmp_path / "net"), "tiny", out, resume=False, seed=1)
     assert results["name"] == imported.network.name
+    assert results["search"]["strategy"] == "certified"
+    assert results["search"]["proof"]["complete"]
     assert results["search"]["architecture"] is None
     assert results["search"]["best"]["int8_accuracy"] is None
     assert results["rtl"]["accuracy"] is None

@@ -7,17 +7,25 @@ import pytest
 
 from cosilico import flow, summary
 from cosilico.cli import main
-from cosilico.hardware_strategies import DEFAULT_STRATEGY, hardware_strategy, strategy_options
+from cosilico.hardware_strategies import (
+    MOST_BOUNDED,
+    default_strategy,
+    hardware_strategy,
+    strategy_options,
+)
 from search.strategies import HARDWARE_SEARCHES
 from search.strategies.baseline_settings import EvolutionSettings
+from search.strategies.certified_settings import CertifiedSettings
 from search.strategies.hardware_settings import HardwareSettings
 from sim.spec.errors import CosilicoError
+from sim.spec.spaces import HARDWARE_SPACES
 
 
 def test_a_label_is_a_name_and_a_polish(tmp_path: Path) -> None:
     agent = tmp_path / "agent.npz"
     agent.touch()
-    assert hardware_strategy(metric="edp", wanted_by="a test") == HardwareSettings(metric="edp")
+    agent_settings = hardware_strategy("hardware+polish", metric="edp", wanted_by="a test")
+    assert agent_settings == HardwareSettings(metric="edp")
     for name in HARDWARE_SEARCHES:
         label = f"amortized:{agent}" if name == "amortized" else name
         for polished in (False, True):
@@ -29,12 +37,19 @@ def test_a_label_is_a_name_and_a_polish(tmp_path: Path) -> None:
             shown = label.replace(str(agent), agent.name) + "+polish" * polished
             words = f"--strategy {shown} --metric energy --budget 70"
             assert strategy_options(settings) == words
-    own = hardware_strategy(metric="edp", wanted_by="a test")
-    assert strategy_options(own) == "--strategy hardware+polish --metric edp"
+    assert strategy_options(agent_settings) == "--strategy hardware+polish --metric edp"
     with pytest.raises(CosilicoError, match=r"^strategy must be one of .*, not 'random\+'$"):
         hardware_strategy("random+", metric="edp", wanted_by="a test")
     with pytest.raises(ValueError, match=r"^budget must be an integer in 0 … 100000000, not -1$"):
-        hardware_strategy(metric="edp", budget=-1, wanted_by="a test")
+        hardware_strategy("hardware", metric="edp", budget=-1, wanted_by="a test")
+
+
+def test_a_space_that_can_be_bounded_is_searched_with_a_proof() -> None:
+    sizes = {name: len(space) for name, space in HARDWARE_SPACES.items()}
+    assert sizes["tiny"] <= MOST_BOUNDED < sizes["edge"]
+    for name, space in HARDWARE_SPACES.items():
+        wanted = "certified" if sizes[name] <= MOST_BOUNDED else "evolution"
+        assert default_strategy(space) == wanted
 
 
 def test_the_command_runs_with_the_strategy_that_is_named(
@@ -50,10 +65,12 @@ def test_the_command_runs_with_the_strategy_that_is_named(
     monkeypatch.setattr(summary, "print_summary", lambda results, out: None)
     command = ["run", "--network", "ds_cnn", "--out", str(tmp_path / "out")]
     assert main(command) == 0
+    assert main([*command, "--space", "edge"]) == 0
     words = ["--strategy", "evolution+polish", "--metric", "edp", "--budget", "200"]
     assert main([*command, *words]) == 0
     assert given == [
-        hardware_strategy(DEFAULT_STRATEGY, metric="latency", wanted_by="a test"),
+        CertifiedSettings(),
+        EvolutionSettings(),
         EvolutionSettings(metric="edp", budget=200, polish=True),
     ]
     capsys.readouterr()

@@ -91,13 +91,13 @@ def test_every_network_of_a_workload_runs_on_a_batch(tmp_path: Path) -> None:
 
 def test_an_identity_is_of_the_strategy_and_its_settings() -> None:
     plain = NetworkSubject("autoencoder", TINY, 1)
-    assert plain.settings == hardware_strategy(metric="latency", wanted_by="a test")
+    assert plain.settings == hardware_strategy("certified", metric="latency", wanted_by="a test")
     identity = plain.identity()
-    for label, budget in (("certified", None), ("hardware", None), ("hardware+polish", 50)):
+    for label, budget in (("exhaustive", None), ("hardware", None), ("certified", 50)):
         settings = hardware_strategy(label, metric="latency", budget=budget, wanted_by="a test")
         other = NetworkSubject("autoencoder", TINY, 1, settings=settings)
         assert differing(other.identity(), identity) == {"strategy"}
-    settings = hardware_strategy(metric="edp", wanted_by="a test")
+    settings = hardware_strategy("certified", metric="edp", wanted_by="a test")
     other = NetworkSubject("autoencoder", TINY, 1, settings=settings)
     assert other.objective.metric == "edp"
     assert differing(other.identity(), identity) == {"objective", "strategy"}
