@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from statistics import median
 from typing import Any
 
-from page_tables import table_lines
+from page_tables import NOT_YET, table_lines
 
 __all__ = [
     "claims",
@@ -18,13 +18,11 @@ __all__ = [
 
 Results = Mapping[str, Any]
 
-_NOT_YET = "Not measured yet."
-
 
 def claims(results: Results) -> str:
     """Claims of a paper, its setting and ours, and whether they hold here."""
     if not results["claims"]:
-        return _NOT_YET
+        return NOT_YET
     titles = ("claim", "setting of the paper", "setting here", "measured", "reproduced")
     names = ("claim", "theirs", "ours", "figure", "reproduced")
     rows = [[claim[name] for name in names] for claim in results["claims"]]
@@ -34,7 +32,7 @@ def claims(results: Results) -> str:
 def joint_in_rtl(results: Results) -> str:
     """Pairs of a joint enumeration that ran in RTL, and what differs."""
     if not results.get("random"):
-        return _NOT_YET
+        return NOT_YET
     titles = ["pairs", "ran", "networks", "accelerators", "activations compared", "differ"]
     titles += ["descriptors compared", "differ", "other cycles than enumerated", "failed"]
     rows = []
@@ -50,7 +48,7 @@ def joint_in_rtl(results: Results) -> str:
 def joint_searches(results: Results) -> str:
     """Regret of each strategy from the joint optimum, and what it spent."""
     if not results.get("strategies"):
-        return _NOT_YET
+        return NOT_YET
     titles = ["strategy", "median regret", "worst", "within 2 %", "hypervolume", "evaluations"]
     titles += ["trainings", "not realizable", "above a budget", "CPU s"]
     rows = []
@@ -79,7 +77,7 @@ def joint_searches(results: Results) -> str:
 def tuned_strategies(results: Results) -> str:
     """Settings that were chosen for each strategy, and the regret on the seeds that chose them."""
     if not results["strategies"]:
-        return _NOT_YET
+        return NOT_YET
     titles = (
         "strategy",
         "chosen",
@@ -104,7 +102,7 @@ def tuned_strategies(results: Results) -> str:
 def shared_accelerators(results: Results) -> str:
     """Prices of the best shared design of each space and metric."""
     if not results["spaces"]:
-        return _NOT_YET
+        return NOT_YET
     titles = ("space", "metric", "chosen by", "accelerator", "mean price", "highest price")
     rows = []
     for space, metrics in results["spaces"].items():
@@ -121,7 +119,7 @@ def shared_accelerators(results: Results) -> str:
 def shared_front(results: Results) -> str:
     """Designs of the front of mean price and area, the fewest of each space and metric that show its course."""
     if not results["spaces"]:
-        return _NOT_YET
+        return NOT_YET
     titles = ["space", "metric", "designs on the front", "area of the smallest, mm²", "its price"]
     titles += ["area of the best, mm²", "its price"]
     rows = []

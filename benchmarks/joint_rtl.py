@@ -7,7 +7,6 @@ reference, descriptors with the model, the warm run's cycles with those of the e
 """
 
 import argparse
-import csv
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ import numpy as np
 from claim import require_counts
 from cosilico.cache import document_digest, source_digest
 from cosilico.joint.benchmark import JointMember, joint_benchmark
-from cosilico.joint.enumeration import FRONT_FILE, SUMMARY_FILE
+from cosilico.joint.enumeration import SUMMARY_FILE
 from cosilico.joint.truth import JointTruth, read_truth
 from cosilico.progress import progress_bar
 from cosilico.tasks import run_all
@@ -113,7 +112,7 @@ def measure(
     """
     truth = read_truth(folder)
     members = joint_benchmark(truth.benchmark).networks
-    drawn, front = chosen_pairs(truth, folder, pairs, seed, of_front)
+    drawn, front = chosen_pairs(truth, pairs, seed, of_front)
     identity = {
         "joint": file_sha256(folder / SUMMARY_FILE, "joint enumeration"),
         "gateware": gateware_hash(),
@@ -142,31 +141,16 @@ def measure(
 
 
 def chosen_pairs(
-    truth: JointTruth, folder: Path, pairs: int, seed: int, of_front: int | None
+    truth: JointTruth, pairs: int, seed: int, of_front: int | None
 ) -> tuple[list[Pair], list[Pair]]:
-    """Random pairs that are realizable, and pairs of the front.
-
-    Raises
-    ------
-    CosilicoError
-        If the front has other cycles than the parts.
-    """
+    """Random pairs that are realizable, and pairs of the front."""
     realizable = np.flatnonzero(truth.rules.ravel() == 0)
     chosen = np.random.default_rng(seed).choice(
         realizable, min(pairs, len(realizable)), replace=False
     )
     width = truth.rules.shape[1]
     drawn = [divmod(int(place), width) for place in np.sort(chosen)]
-    front = []
-    with (folder / FRONT_FILE).open(newline="") as lines:
-        for row in csv.DictReader(lines):
-            pair = int(row["network"]), int(row["accelerator"])
-            if int(row["predicted_cycles"]) != truth.cycles[pair]:
-                raise CosilicoError(
-                    f"front {folder / FRONT_FILE} must have the cycles of the parts, {truth.cycles[pair]}, "
-                    f"for network {pair[0]} on accelerator {pair[1]}, not {row['predicted_cycles']}"
-                )
-            front.append(pair)
+    front = list(zip(truth.front.network.tolist(), truth.front.accelerator.tolist(), strict=True))
     if of_front is not None:
         kept = np.linspace(0, len(front) - 1, min(of_front, len(front))).astype(int)
         front = [front[place] for place in kept]

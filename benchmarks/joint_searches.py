@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -10,9 +9,9 @@ import torch
 from claim import Settings
 from cosilico.cache import document_digest, source_digest
 from cosilico.comparison_joint_run import EPOCH_SHARE, joint_target
-from cosilico.joint.enumeration import NETWORKS_FILE, SUMMARY_FILE
 from cosilico.joint.judge import JointJudge
-from cosilico.joint.truth import JointTruth, read_truth
+from cosilico.joint.source import joint_digests, read_joint, resolved
+from cosilico.joint.space import JointSpace
 from cosilico.progress import progress_bar
 from cosilico.tasks import run_all
 from search.finalist import FINAL
@@ -20,7 +19,6 @@ from search.in_memory import co_search_in_memory
 from search.strategies.settings import PairBudgetSettings
 from sim.cost.area import area_budget
 from sim.cost.objective import Metric, Objective
-from sim.spec.archives import file_sha256
 from testbench.validation.journal import Journal
 
 __all__ = ["Searched", "objective_of", "run_searches"]
@@ -28,12 +26,12 @@ __all__ = ["Searched", "objective_of", "run_searches"]
 Searched = Mapping[str, Any]
 """Record that :func:`searched` returns."""
 
-_kept: list[tuple[JointTruth, dict[str, JointJudge]]] = []
+_kept: list[tuple[JointSpace, dict[str, JointJudge]]] = []
 """Truth and judges of a process."""
 
 
 def objective_of(
-    truth: JointTruth, metric: Metric, cycles_budget: float = float("inf")
+    truth: JointSpace, metric: Metric, cycles_budget: float = float("inf")
 ) -> Objective:
     """Metric within the area of the space."""
     return Objective(
@@ -41,10 +39,10 @@ def objective_of(
     )
 
 
-def keep(folder: Path) -> None:
+def keep(subject: str) -> None:
     """Prepare a process."""
     torch.set_num_threads(1)
-    _kept[:] = [(read_truth(folder), {})]
+    _kept[:] = [(read_joint(subject), {})]
 
 
 def searched(chosen: PairBudgetSettings, objective: Objective, seed: int) -> dict[str, Any]:
@@ -111,8 +109,7 @@ def run_searches(
         Records of all seeds by the task's name.
     """
     identity = {
-        "joint": file_sha256(settings.joint / SUMMARY_FILE, "joint enumeration"),
-        "networks": file_sha256(settings.joint / NETWORKS_FILE, "file of networks"),
+        **joint_digests(str(settings.joint)),
         "sources": source_digest("search", "sim"),
         "tasks": {
             name: [asdict(chosen), repr(objective)] for name, (chosen, objective) in tasks.items()
@@ -130,7 +127,7 @@ def run_searches(
             report,
             scheduler=settings.scheduler,
             prepare=keep,
-            arguments=(settings.joint.resolve(),),
+            arguments=(resolved(str(settings.joint)),),
         )
     return {
         name: [journal.records[f"{name}:{seed}"] for seed in range(settings.seeds)]

@@ -2,7 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["table_lines"]
+__all__ = ["NOT_YET", "table_lines"]
+
+NOT_YET = "Not measured yet."
+"""Text in the place of a table whose results file is empty."""
 
 
 def table_lines(titles: Sequence[str], rows: Iterable[Sequence[str]], *, text: int) -> list[str]:

@@ -7,13 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau, spearmanr
 
-from page_tables import table_lines
+from page_tables import NOT_YET, table_lines
 
 __all__ = ["figures", "pooled_deviation", "trained_space"]
 
 Results = Mapping[str, Any]
-
-_NOT_YET = "Not measured yet."
 
 
 def figures(table: Results) -> dict[str, Any]:
@@ -64,7 +62,7 @@ def pooled_deviation(samples: Sequence[NDArray[np.float64]]) -> float:
 def trained_space(results: Results) -> str:
     """Figures of the table as a table of a page."""
     if not results["children"]:
-        return _NOT_YET
+        return NOT_YET
     made = figures(results)
     noise = "none" if made["noise"] is None else f"{made['noise']:.4f}"
     rows = [

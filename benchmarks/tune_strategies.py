@@ -17,7 +17,7 @@ import numpy as np
 
 from claim import Settings, settings_of
 from cosilico.comparison_experiment import budgeted
-from cosilico.joint.truth import read_truth
+from cosilico.joint.source import read_joint
 from cosilico.tuned_strategies import DECIDED, SCHEMA, networks_digest
 from joint_searches import Searched, objective_of, run_searches
 from search.strategies.settings import PairBudgetSettings
@@ -98,7 +98,7 @@ def main() -> None:
 
 def measure(settings: Settings) -> dict[str, Any]:
     """Search with all settings, write those that are chosen, and return the file's content."""
-    truth = read_truth(settings.joint)
+    truth = read_joint(str(settings.joint))
     objective = objective_of(truth, "latency")
     tried = {
         name: candidates(name, settings.budget, SMOKE_TRIED if settings.smoke else TRIED)

@@ -1,6 +1,5 @@
 """Co-searches on a joint enumeration side by side: judged by the best of all pairs."""
 
-import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,23 +11,19 @@ from cosilico.comparison import (
     FIGURE_FILE,
     RESULTS_FILE,
     RUNS_FILE,
-    drawn,
-    reported,
 )
-from cosilico.comparison_experiment import CoSearchComparisonSettings, budgeted
-from cosilico.comparison_experiment_summary import (
-    CoSearchComparison,
-    CoSearchRun,
-    JointFigures,
-    csv_text,
+from cosilico.comparison_experiment import (
+    CoSearchComparisonSettings,
+    budgeted,
+    write_comparison,
 )
+from cosilico.comparison_experiment_summary import CoSearchComparison, CoSearchRun, JointFigures
 from cosilico.comparison_joint_run import compare_on_truth, joint_target, keep_truth
 from cosilico.comparison_labels import require_different
 from cosilico.folder import Contents, open_folder
 from cosilico.gateware import current_calibration
-from cosilico.joint.enumeration import NETWORKS_FILE, SUMMARY_FILE
 from cosilico.joint.judge import JointJudge
-from cosilico.joint.truth import read_truth
+from cosilico.joint.source import joint_digests, joint_files, read_joint, resolved
 from cosilico.progress import progress_bar
 from cosilico.run_folder import REPORT_FILE
 from cosilico.tasks import run_all
@@ -36,9 +31,7 @@ from cosilico.tuned_strategies import TunedStrategies
 from search.strategies.settings import PairBudgetSettings
 from sim.cost.area import area_budget as space_budget
 from sim.cost.objective import Metric, Objective
-from sim.spec.archives import file_sha256
 from sim.spec.errors import CosilicoError
-from sim.spec.files import write_atomic
 from testbench.validation.journal import Journal
 
 __all__ = ["JointComparisonSettings", "compare_on_joint"]
@@ -95,7 +88,7 @@ def joint_contenders(settings: JointComparisonSettings, objective: Objective) ->
 
 
 def compare_on_joint(
-    folder: Path,
+    subject: str,
     out: Path,
     settings: JointComparisonSettings,
     *,
@@ -106,13 +99,13 @@ def compare_on_joint(
 ) -> CoSearchComparison:
     """Run all co-searches in processes, and write table, curves and figure into a folder.
 
-    No search trains a network or evaluates a pair: accuracies and costs are looked up. A comparison that was ended at
+    No search trains a network: accuracies are looked up, and costs, too, where all pairs are there. A comparison that was ended at
     any instant goes on with ``resume``; a search that was under way is begun again.
 
     Parameters
     ----------
-    folder : Path
-        Of a joint enumeration.
+    subject : str
+        As of :func:`cosilico.joint.source.read_joint`.
     out : Path
     settings : JointComparisonSettings
     jobs, scheduler, resume, force
@@ -123,7 +116,7 @@ def compare_on_joint(
     CosilicoError
         If an argument or the enumeration is wrong.
     """
-    truth = read_truth(folder)
+    truth = read_joint(subject)
     if settings.tuned is not None:
         settings.tuned.require_for(truth, settings.budget)
     budget = settings.area_budget
@@ -136,8 +129,7 @@ def compare_on_joint(
     target = joint_target(truth, objective)
     judge = JointJudge(truth, objective, target)
     identity = {
-        "joint": file_sha256(folder / SUMMARY_FILE, "joint enumeration"),
-        "networks": file_sha256(folder / NETWORKS_FILE, "file of networks"),
+        **joint_digests(subject),
         "settings": document_digest(settings.to_json()),
         "sources": source_digest("search", "sim"),
     }
@@ -145,7 +137,7 @@ def compare_on_joint(
     files = (RUNS_FILE, CURVES_FILE, FIGURE_FILE, RESULTS_FILE, REPORT_FILE)
     contents = Contents(command="compare", identity=identity, files=files, resumable=True)
     with (
-        open_folder(out, contents, inputs=[folder / SUMMARY_FILE], resume=resume, force=force),
+        open_folder(out, contents, inputs=joint_files(subject), resume=resume, force=force),
         progress_bar() as report,
     ):
         journal = Journal(out / RUNS_FILE, {"comparison": dict(identity)})
@@ -157,7 +149,7 @@ def compare_on_joint(
             report,
             scheduler=scheduler,
             prepare=keep_truth,
-            arguments=(folder.resolve(), objective, target),
+            arguments=(resolved(subject), objective, target),
         )
         comparison = CoSearchComparison(
             experiment=truth.benchmark,
@@ -171,7 +163,7 @@ def compare_on_joint(
             ),
             joint=JointFigures(
                 accuracy=str(truth.accuracy),
-                pairs=truth.rules.size,
+                pairs=truth.pairs,
                 area_budget=objective.area_budget,
                 network=judge.optimum.network,
                 accelerator=truth.space.at(judge.optimum.accelerator).to_json(),
@@ -181,8 +173,5 @@ def compare_on_joint(
                 tuned=None if settings.tuned is None else settings.tuned.to_json(),
             ),
         )
-        write_atomic(out / CURVES_FILE, csv_text(comparison))
-        drawn(comparison, "co_search_curves", out / FIGURE_FILE)
-        write_atomic(out / RESULTS_FILE, json.dumps(comparison.to_json(), indent=1) + "\n")
-        reported(out)
+        write_comparison(comparison, out)
     return comparison

@@ -1,13 +1,13 @@
 """One co-search of a comparison on a joint enumeration, in a worker process."""
 
 import time
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from cosilico.joint.judge import JointJudge
-from cosilico.joint.truth import JointTruth, read_truth
+from cosilico.joint.source import read_joint
+from cosilico.joint.space import JointSpace
 from search.evaluator import Evaluator
 from search.experiment import TrainSettings
 from search.finalist import FINAL
@@ -23,11 +23,11 @@ __all__ = ["EPOCH_SHARE", "compare_on_truth", "joint_target", "keep_truth"]
 EPOCH_SHARE = 40
 """Steps of an epoch are this part of the budget: a search by gradient of ten epochs looks a quarter of it up."""
 
-_task: list[tuple[JointTruth, JointJudge, Objective]] = []
+_task: list[tuple[JointSpace, JointJudge, Objective]] = []
 """Inputs that all searches of a worker share."""
 
 
-def joint_target(truth: JointTruth, objective: Objective) -> float:
+def joint_target(truth: JointSpace, objective: Objective) -> float:
     """Cost at which the score of a pair is the accuracy: that of the largest network on the default accelerator.
 
     Raises
@@ -48,10 +48,10 @@ def joint_target(truth: JointTruth, objective: Objective) -> float:
     return JointRandom(problem, JointRandomSettings()).target
 
 
-def keep_truth(folder: Path, objective: Objective, target: float) -> None:
-    """Prepare a worker: all pairs, and their judge."""
+def keep_truth(subject: str, objective: Objective, target: float) -> None:
+    """Prepare a worker: the joint space, and its judge."""
     torch.set_num_threads(1)
-    truth = read_truth(folder)
+    truth = read_joint(subject)
     _task[:] = [(truth, JointJudge(truth, objective, target), objective)]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import ConfigDict, Field
 
 from cosilico.cache import document_digest
-from cosilico.joint.truth import JointTruth
+from cosilico.joint.space import JointSpace
 from search.strategies.settings import PairBudgetSettings
 from sim.spec.documents import Record, checked, read_json
 from sim.spec.errors import CosilicoError, DesignFileError
@@ -95,7 +95,7 @@ class TunedStrategies:
                 )
         return replace(settings, **self.strategies[name])
 
-    def require_for(self, truth: JointTruth, budget: int) -> None:
+    def require_for(self, truth: JointSpace, budget: int) -> None:
         """Raise unless searches with a budget can be judged with these settings.
 
         Raises
@@ -116,7 +116,7 @@ class TunedStrategies:
             )
 
 
-def networks_digest(truth: JointTruth) -> str:
+def networks_digest(truth: JointSpace) -> str:
     """Digest of a joint space's networks, in whichever order: their family, and their names."""
     return document_digest({"family": truth.family, "names": sorted(truth.names)})
 

@@ -31,7 +31,7 @@ def compare(
             metavar="NETWORK|EXPERIMENT|JOINT",
             help="a network, for which accelerators are searched: a name, a design.json, an imported "
             "folder or a network alone as JSON; an experiment (TOML), for co-searches; or a folder of "
-            "cosilico joint, for co-searches that are judged by all pairs",
+            "cosilico joint, nas_bench_201 or fashion, for co-searches that are judged by the best of all pairs",
             autocompletion=network_names,
         ),
     ],
@@ -89,13 +89,15 @@ def compare(
     """Run many strategies and seeds, on a network, an experiment or all pairs; writes a table and curves."""
     require_extra("cosilico compare", "search")
     from cosilico.console import output_console
-    from cosilico.joint.truth import is_joint_enumeration
+    from cosilico.joint.source import is_joint
 
     console = output_console()
     names = None if strategies is None else tuple(name.strip() for name in strategies.split(","))
-    on_all_pairs = is_joint_enumeration(Path(subject))
+    on_all_pairs = is_joint(subject)
     if tuned is not None and not on_all_pairs:
-        raise CosilicoError("--tuned must be given with JOINT alone, a folder of cosilico joint")
+        raise CosilicoError(
+            "--tuned must be given with JOINT alone, a folder of cosilico joint or a benchmark"
+        )
     if Path(subject).suffix == ".toml":
         for option, value in (("space", space), ("metric", metric), ("area-budget", area_budget)):
             if value is not None:
@@ -127,7 +129,7 @@ def compare(
         from search.strategies import CO_SEARCHES
 
         on_joint = compare_on_joint(
-            Path(subject),
+            subject,
             out,
             JointComparisonSettings(
                 strategies=names or tuple(CO_SEARCHES),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cosilico.joint.truth import JointTruth
+from cosilico.joint.space import JointSpace
 from search.evaluator import Evaluation
 from search.score import Score
 from sim.cost.hypervolume import hypervolume
@@ -36,11 +36,13 @@ class JointOptimum:
 
 
 class JointJudge:
-    """Judge of pairs by all pairs of a joint enumeration that keep the budgets of an objective.
+    """Judge of pairs by all pairs of a joint space that keep the budgets of an objective.
+
+    It asks the front alone: the best of all pairs is there for every objective and all budgets of costs.
 
     Parameters
     ----------
-    truth : JointTruth
+    truth : JointSpace
     objective : Objective
     target : float
         Cost at which the soft score is the accuracy.
@@ -57,41 +59,34 @@ class JointJudge:
         If no pair keeps the budgets.
     """
 
-    def __init__(self, truth: JointTruth, objective: Objective, target: float) -> None:
-        self._truth, self._objective = truth, objective
+    def __init__(self, truth: JointSpace, objective: Objective, target: float) -> None:
+        self._objective = objective
         self._score = Score(objective, target)
         self._reference = (1 - 1 / truth.classes, target)
         self._accuracy_by_name = dict(zip(truth.names, truth.accuracies.tolist(), strict=True))
         p, q = self._score.exponents
-        best: JointOptimum | None = None
-        least = np.full(len(truth.names), np.inf)
-        for number, (name, accuracy) in enumerate(self._accuracy_by_name.items()):
-            costs = truth.of_network(number)
-            feasible = np.flatnonzero(objective.feasible(costs))
-            if not len(feasible):
-                continue
-            cost = objective.cost(costs)[feasible]
-            scores = objective.weighted_product(accuracy, costs, p=p, q=q, target=target)[feasible]
-            least[number] = cost.min()
-            top = int(scores.argmax())
-            if best is None or scores[top] > best.score:
-                best = JointOptimum(
-                    network=name,
-                    accelerator=int(feasible[top]),
-                    accuracy=accuracy,
-                    cost=float(cost[top]),
-                    score=float(scores[top]),
-                )
-        if best is None:
+        front = truth.front
+        feasible = np.flatnonzero(objective.feasible(front))
+        if not len(feasible):
             raise NotRealizableError(
                 f"joint enumeration must have a pair that is realizable and within all budgets, but none "
-                f"of {truth.rules.size:,} is"
+                f"of {truth.pairs:,} is"
             )
-        self.optimum = best
-        self.front_hypervolume = self._volume(1 - truth.accuracies, least)
-        self._ranked = np.sort(truth.accuracies)
-        falling = least[np.argsort(truth.accuracies, kind="stable")][::-1]
-        self._least = np.minimum.accumulate(falling)[::-1]
+        accuracies = truth.accuracies[front.network]
+        scores = objective.weighted_product(accuracies, front, p=p, q=q, target=target)[feasible]
+        costs, accuracies = objective.cost(front)[feasible], accuracies[feasible]
+        best = int(scores.argmax())
+        self.optimum = JointOptimum(
+            network=truth.names[front.network[feasible[best]]],
+            accelerator=int(front.accelerator[feasible[best]]),
+            accuracy=float(accuracies[best]),
+            cost=float(costs[best]),
+            score=float(scores[best]),
+        )
+        self.front_hypervolume = self._volume(1 - accuracies, costs)
+        order = np.argsort(accuracies, kind="stable")
+        self._ranked = accuracies[order]
+        self._least = np.minimum.accumulate(costs[order][::-1])[::-1]
 
     def accuracy(self, network: str) -> float:
         """Accuracy of a network by its name."""

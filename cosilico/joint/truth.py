@@ -3,7 +3,7 @@
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,41 +14,26 @@ from pydantic import ConfigDict, Field
 
 from cosilico.extras import require_module
 from cosilico.joint.accuracy_kind import AccuracyKind
-from cosilico.joint.enumeration import NETWORKS_FILE, SUMMARY_FILE
+from cosilico.joint.enumeration import FRONT_FILE, NETWORKS_FILE, SUMMARY_FILE
+from cosilico.joint.known_front import KnownFront, read_front_rows
 from cosilico.joint.parts import joint_parts, part_file
-from search.networks.cells import CLASSES, CellNetworks
-from search.networks.family_record import FamilyRecord, family_of
-from search.networks.known import KnownNetworks
-from search.networks.trained import TrainedNetworks
+from cosilico.joint.space import COLUMNS, JointSpace, SpaceRecord, known_networks, space_of
+from search.networks.family_record import FamilyRecord
 from sim.cost.area import area
 from sim.cost.costs import evaluate_many
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.accelerator_record import accelerator_of
 from sim.spec.archives import read_bytes
 from sim.spec.documents import Record, checked, read_json
 from sim.spec.errors import DesignFileError
 from sim.spec.network import Network
-from sim.spec.rules import Choice, Integer, Name
-from sim.spec.spaces import HardwareSpace
+from sim.spec.rules import Choice, Integer
 
 __all__ = ["JointTruth", "is_joint_enumeration", "read_truth"]
 
 _NETWORKS_LIMIT_BYTES = 1 << 24
 
-_COLUMNS = ("cycles", "energy", "area")
-
 _PART_COLUMNS = ("network", "accelerator", "predicted_cycles", "energy", "violations")
-
-
-class _Space(Record):
-    model_config = ConfigDict(extra="ignore")  # an FPGA or an area budget is not needed here
-
-    name: Annotated[str, Name()]
-    clock_mhz: Annotated[int, Integer(1, 10_000)]
-    values: dict[str, list[int | float]]
-    default: dict[str, Any]
-    area_budget: float | None = None
 
 
 class _Summary(Record):
@@ -56,7 +41,7 @@ class _Summary(Record):
 
     benchmark: str
     accuracy: Annotated[str, Choice(tuple(AccuracyKind))]
-    space: _Space
+    space: SpaceRecord
     networks: Annotated[int, Integer(1, 1 << 20)]
     accelerators: Annotated[int, Integer(1, 1 << 30)]
     pairs: Annotated[int, Field()]
@@ -64,22 +49,11 @@ class _Summary(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class JointTruth:
-    """Costs and accuracies of all pairs of n networks and m accelerators.
+class JointTruth(JointSpace):
+    """Costs of all pairs of n networks and m accelerators, beside what a :class:`cosilico.joint.space.JointSpace` has.
 
     Parameters
     ----------
-    benchmark : str
-    accuracy : AccuracyKind
-    space : HardwareSpace
-    networks : KnownNetworks
-    family : mapping or None
-        Family of the networks as JSON; None for cells.
-    classes : int
-        Classes of the benchmark's images.
-    numbers : dict of str to int
-        Numbers of the networks by their names, in order.
-    accuracies : float64[n]
     cycles : int64[n, m]
     energy : float64[n, m]
     rules : int16[n, m]
@@ -88,24 +62,11 @@ class JointTruth:
     areas : float64[m]
     """
 
-    benchmark: str
-    accuracy: AccuracyKind
-    space: HardwareSpace
-    networks: KnownNetworks
-    family: Mapping[str, Any] | None
-    classes: int
-    numbers: dict[str, int]
-    accuracies: NDArray[np.float64]
     cycles: NDArray[np.int64]
     energy: NDArray[np.float64]
     rules: NDArray[np.int16]
     codes: tuple[tuple[str, ...], ...]
     areas: NDArray[np.float64]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Networks by their numbers."""
-        return tuple(self.numbers)
 
     def costs(self, configs: Sequence[AcceleratorConfig], network: Network) -> CostTable:
         """Look accelerators of the space up on a network of the enumeration, which is named as it is there.
@@ -119,7 +80,7 @@ class JointTruth:
         excess = np.zeros(len(points))
         refused = np.flatnonzero(broken)
         if len(refused):
-            again = evaluate_many([configs[int(row)] for row in refused], network, columns=_COLUMNS)
+            again = evaluate_many([configs[int(row)] for row in refused], network, columns=COLUMNS)
             excess[refused] = again.excess
         return CostTable(
             configs=tuple(configs),
@@ -181,7 +142,7 @@ def read_truth(folder: Path) -> JointTruth:
     require_module("joint enumeration", "pyarrow")
     what = f"joint enumeration {folder}"
     summary = checked(_Summary, read_json(folder / SUMMARY_FILE, "joint enumeration"), what)
-    space = _space(summary.space, what)
+    space = space_of(summary.space, what)
     kind = AccuracyKind(summary.accuracy)
     known = _accuracies(folder / NETWORKS_FILE, kind)
     shape = (summary.networks, summary.accelerators)
@@ -190,11 +151,12 @@ def read_truth(folder: Path) -> JointTruth:
         raise DesignFileError(
             f"{what} must have every pair of its networks and accelerators, not {has}"
         )
-    try:
-        networks, classes = _networks(summary.family, known, what)
-    except ValueError as error:
-        raise DesignFileError(f"{what}: {error}") from None
+    networks, classes = known_networks(summary.family, known, what)
     cycles, energy, rules, codes = _pairs(folder, shape, what)
+    areas = np.array([area(config).total for config in space])
+    front = read_front_rows(folder / FRONT_FILE, areas, len(known))
+    if not _agree(front, cycles, energy):
+        raise DesignFileError(f"front {folder / FRONT_FILE} must have the costs of the parts")
     return JointTruth(
         benchmark=summary.benchmark,
         accuracy=kind,
@@ -208,30 +170,17 @@ def read_truth(folder: Path) -> JointTruth:
         energy=energy,
         rules=rules,
         codes=codes,
-        areas=np.array([area(config).total for config in space]),
+        areas=areas,
+        pairs=summary.pairs,
+        front=front,
     )
 
 
-def _networks(
-    family: FamilyRecord | None, known: dict[str, float], what: str
-) -> tuple[KnownNetworks, int]:
-    """Networks of a family, or of NAS-Bench-201's cells, and the classes of their images."""
-    if family is None:
-        return CellNetworks(known), CLASSES
-    return TrainedNetworks(family_of(family, f"{what}: family"), known), family.classes
-
-
-def _space(record: _Space, what: str) -> HardwareSpace:
-    try:
-        return HardwareSpace(
-            name=record.name,
-            clock_mhz=record.clock_mhz,
-            values={name: tuple(values) for name, values in record.values.items()},
-            default=accelerator_of(record.default),
-            area_budget=record.area_budget,
-        )
-    except (TypeError, ValueError) as error:
-        raise DesignFileError(f"{what}: space.{error}") from None
+def _agree(front: KnownFront, cycles: NDArray[np.int64], energy: NDArray[np.float64]) -> bool:
+    pairs = front.network, front.accelerator
+    return bool(
+        (front["cycles"] == cycles[pairs]).all() and (front["energy"] == energy[pairs]).all()
+    )
 
 
 def _accuracies(path: Path, kind: AccuracyKind) -> dict[str, float]:

@@ -81,7 +81,7 @@ def test_the_judge_knows_the_best_of_all_pairs(truth: JointTruth) -> None:
 
 def test_a_comparison_writes_what_its_searches_are_worth(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    made = compare_on_joint(folder, out, SETTINGS, jobs=1)
+    made = compare_on_joint(str(folder), out, SETTINGS, jobs=1)
     assert made.joint is not None
     document = json.loads((out / "comparison.json").read_text())
     assert document["joint"]["pairs"] == made.joint.pairs
@@ -101,7 +101,7 @@ def test_a_comparison_writes_what_its_searches_are_worth(folder: Path, tmp_path:
     before = (out / "comparison.json").read_text()
     runs = (out / "runs.jsonl").read_text()
     (out / "runs.jsonl").write_text("".join(runs.splitlines(keepends=True)[:3]))
-    compare_on_joint(folder, out, SETTINGS, jobs=1, resume=True)
+    compare_on_joint(str(folder), out, SETTINGS, jobs=1, resume=True)
     times = re.compile(r'"cpu_s": [\d.]+')
     assert times.sub("", (out / "comparison.json").read_text()) == times.sub("", before)
 
@@ -137,10 +137,10 @@ def test_wrong_arguments_are_told(
     ):
         wrong = JointComparisonSettings(strategies=names, seeds=1, budget=24)
         with pytest.raises(CosilicoError, match=rule):
-            compare_on_joint(folder, tmp_path / "out", wrong)
+            compare_on_joint(str(folder), tmp_path / "out", wrong)
     few = JointComparisonSettings(strategies=("nahas-oneshot",), seeds=1, budget=12)
     with pytest.raises(CosilicoError, match=r"^strategy nahas-oneshot: budget must be 0 or leave"):
-        compare_on_joint(folder, tmp_path / "out", few)
+        compare_on_joint(str(folder), tmp_path / "out", few)
     assert not (tmp_path / "out").exists()
 
 
@@ -151,6 +151,18 @@ def test_a_folder_that_is_not_whole_is_refused(folder: Path, tmp_path: Path) -> 
     part.unlink()
     with pytest.raises(DesignFileError, match=rf" must be whole, but has no {part.name}$"):
         read_truth(copy)
+    front = copy / "front.csv"
+    shutil.copy(folder / part.name, part)
+    rows = front.read_text().splitlines(keepends=True)
+    first = rows[1].split(",")
+    for place, value, rule in (
+        (1, "9999", r" must be a pair of the enumeration$"),
+        (4, str(int(first[4]) + 1), r" must have the costs of the parts$"),
+    ):
+        changed = ",".join([*first[:place], value, *first[place + 1 :]])
+        front.write_text("".join([rows[0], changed, *rows[2:]]))
+        with pytest.raises(DesignFileError, match=rule):
+            read_truth(copy)
     networks = copy / "networks.csv"
     text = networks.read_text()
     networks.write_text("".join(text.splitlines(keepends=True)[:-1]))

@@ -293,7 +293,7 @@ def test_tuned_settings_are_those_of_a_comparison_elsewhere(
     )
     assert main(["compare", "ds_cnn", "--out", str(tmp_path / "self"), *words]) == 2
     assert capsys.readouterr().err == (
-        "cosilico: --tuned must be given with JOINT alone, a folder of cosilico joint\n"
+        "cosilico: --tuned must be given with JOINT alone, a folder of cosilico joint or a benchmark\n"
     )
     assert not (tmp_path / "self").exists()
 

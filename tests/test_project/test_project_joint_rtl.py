@@ -57,30 +57,24 @@ def test_random_pairs_are_realizable_and_different(folder: Path) -> None:
     refused = np.array(truth.rules)
     refused[:, ::2] = 1
     some = replace(truth, rules=refused)
-    drawn, front = joint_rtl.chosen_pairs(some, folder, 50, 1, None)
+    drawn, front = joint_rtl.chosen_pairs(some, 50, 1, None)
     assert len(set(drawn)) == len(drawn) == 50
     assert all(point % 2 for _, point in drawn)
-    assert drawn == joint_rtl.chosen_pairs(some, folder, 50, 1, None)[0]
-    assert drawn != joint_rtl.chosen_pairs(some, folder, 50, 2, None)[0]
+    assert drawn == joint_rtl.chosen_pairs(some, 50, 1, None)[0]
+    assert drawn != joint_rtl.chosen_pairs(some, 50, 2, None)[0]
     with (folder / "front.csv").open() as lines:
         rows = list(csv.DictReader(lines))
     assert front == [(int(row["network"]), int(row["accelerator"])) for row in rows]
 
 
-def test_a_front_with_other_cycles_than_the_parts_is_refused(
-    folder: Path,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+def test_a_folder_that_is_no_enumeration_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    truth = read_truth(folder)
-    monkeypatch.setattr(joint_rtl, "read_truth", lambda _: replace(truth, cycles=truth.cycles + 1))
     with pytest.raises(SystemExit) as end:
-        joint_rtl.main(["--joint", str(folder), "--work", str(tmp_path), "--smoke"])
+        joint_rtl.main(["--joint", str(tmp_path), "--work", str(tmp_path), "--smoke"])
     assert end.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("joint_rtl: front ")
-    assert "must have the cycles of the parts" in line
+    assert line.startswith("joint_rtl: joint enumeration ")
 
 
 def test_a_difference_of_a_pair_is_counted() -> None:

@@ -1,0 +1,164 @@
+"""Fronts that are kept: they judge as all pairs do, and are refused where they are of something else."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from cosilico import comparison_joint
+from cosilico.cli import main
+from cosilico.comparison_joint_run import joint_target
+from cosilico.joint import kept, source
+from cosilico.joint.judge import JointJudge
+from cosilico.joint.kept import KEPT, front_file, read_kept, write_kept
+from cosilico.joint.truth import JointTruth, read_truth
+from joint_truth import write_trained_truth
+from search.evaluator import Evaluator
+from searches_here import here
+from sim.cost.area import area_budget
+from sim.cost.objective import Objective
+from sim.spec.errors import CosilicoError, DesignFileError
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_trained_truth(tmp_path_factory.mktemp("truth"))
+
+
+@pytest.fixture(scope="module")
+def truth(folder: Path) -> JointTruth:
+    return read_truth(folder)
+
+
+@pytest.fixture
+def front(truth: JointTruth, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Front of the small truth, as if its table were a benchmark of the project."""
+    monkeypatch.setattr(kept, "KEPT", (truth.benchmark,))
+    monkeypatch.setattr(source, "KEPT", (truth.benchmark,))
+    path = tmp_path / "front.json"
+    monkeypatch.setattr(kept, "front_file", lambda benchmark: path)
+    monkeypatch.setattr(source, "front_file", lambda benchmark: path)
+    monkeypatch.setattr(kept._Kept.model_fields["benchmark"], "metadata", [])
+    kept._Kept.model_rebuild(force=True)
+    write_kept(truth, path)
+    return path
+
+
+def test_a_kept_front_judges_as_all_pairs_do(truth: JointTruth, front: Path) -> None:
+    space = read_kept(truth.benchmark)
+    assert not isinstance(space, JointTruth)
+    assert (space.names, space.pairs, space.family) == (truth.names, truth.pairs, truth.family)
+    assert_array_equal(space.accuracies, truth.accuracies)
+    for metric in ("latency", "energy", "edp"):
+        objective = Objective(metric=metric, area_budget=area_budget(truth.space))
+        target = joint_target(truth, objective)
+        assert joint_target(space, objective) == target
+        judge, other = (JointJudge(each, objective, target) for each in (space, truth))
+        assert judge.optimum == other.optimum
+        assert judge.front_hypervolume == other.front_hypervolume
+        feasible = [np.asarray(objective.feasible(truth.of_network(n))) for n in range(4)]
+        rows = [
+            Evaluator(truth.costs).evaluate(
+                [truth.space.at(int(np.flatnonzero(some)[0]))],
+                truth.networks.network(_member(truth, number)),
+                phase="all",
+            )[0]
+            for number, some in enumerate(feasible)
+            if some.any()
+        ]
+        assert rows
+        assert [judge.excess(row) for row in rows] == [other.excess(row) for row in rows]
+
+
+def test_pairs_of_a_kept_front_are_predicted(truth: JointTruth, front: Path) -> None:
+    space = read_kept(truth.benchmark)
+    configs = list(truth.space)
+    network = truth.networks.network(_member(truth, 2))
+    known, predicted = truth.costs(configs, network), space.costs(configs, network)
+    assert known.violations == predicted.violations
+    for column in ("cycles", "energy", "area"):
+        assert_array_equal(known[column], predicted[column])
+
+
+def test_co_searches_are_compared_by_a_kept_front(
+    truth: JointTruth, folder: Path, front: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison_joint, "run_all", here)
+    words = ["--strategies", "random,evolution", "--seeds", "1", "--budget", "20", "--jobs", "1"]
+    documents = []
+    for place, subject in enumerate((truth.benchmark, str(folder))):
+        out = tmp_path / f"out{place}"
+        assert main(["compare", subject, "--out", str(out), *words]) == 0
+        document = json.loads((out / "comparison.json").read_text())
+        for entry in document["strategies"].values():
+            for search in entry["searches"]:
+                search["design"].pop("cpu_s")
+        documents.append(document)
+    assert documents[0] == documents[1]
+
+
+CHANGED: dict[str, Any] = {
+    "gateware_hash": ("0" * 64, r" must be of this gateware, [0-9a-f]{12}, not of 000000000000: run "),
+    "accuracies": ("0" * 64, r" must be of the benchmark's accuracies, not of others$"),
+    "accuracy": ("loud", r"\.accuracy must be one of .*, not 'loud'$"),
+    "pairs": (0, r"\.pairs must be an integer in 1 … \d+, not 0$"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("field", CHANGED)
+def test_a_front_of_something_else_is_refused(field: str, truth: JointTruth, front: Path) -> None:
+    value, rule = CHANGED[field]
+    front.write_text(json.dumps(json.loads(front.read_text()) | {field: value}))
+    with pytest.raises(CosilicoError, match=rf"^front of joint space .*{rule}"):
+        read_kept(truth.benchmark)
+
+
+def test_a_front_with_other_costs_than_predicted_is_refused(truth: JointTruth, front: Path) -> None:
+    document = json.loads(front.read_text())
+    for column in ("cycles", "energy"):
+        changed = [value + 1 for value in document["front"][column]]
+        front.write_text(json.dumps(document | {"front": document["front"] | {column: changed}}))
+        with pytest.raises(DesignFileError, match=rf"must have the {column} that are predicted"):
+            read_kept(truth.benchmark)
+    for column, rule in (
+        ("network", r"\.network must be in 0 … "),
+        ("accelerator", r"\.accelerator must"),
+    ):
+        changed = [value + 100_000 for value in document["front"][column]]
+        front.write_text(json.dumps(document | {"front": document["front"] | {column: changed}}))
+        with pytest.raises(DesignFileError, match=rule):
+            read_kept(truth.benchmark)
+    front.write_text(json.dumps(document | {"front": document["front"] | {"cycles": [1]}}))
+    with pytest.raises(DesignFileError, match=r" must have all costs of every pair$"):
+        read_kept(truth.benchmark)
+
+
+def test_a_front_that_is_not_there_is_told(tmp_path: Path) -> None:
+    line = r"^front of joint space fashion must come with the project, but there is none: "
+    with pytest.raises(DesignFileError, match=line):
+        read_kept("fashion", tmp_path / "absent.json")
+
+
+def test_a_front_of_a_users_table_is_not_kept(truth: JointTruth, tmp_path: Path) -> None:
+    with pytest.raises(
+        CosilicoError, match=r"^benchmark of a front must be one of nas_bench_201, "
+    ):
+        write_kept(truth, tmp_path / "front.json")
+
+
+@pytest.mark.parametrize("benchmark", KEPT)
+def test_what_is_kept_holds_no_accuracy(benchmark: str) -> None:
+    """Of the accuracies of others there is a digest."""
+    if front_file(benchmark).is_file():
+        document = json.loads(front_file(benchmark).read_text())
+        assert set(document["front"]) == {"network", "accelerator", "cycles", "energy"}
+        assert isinstance(document["accuracies"], str)
+
+
+def _member(truth: JointTruth, number: int) -> Any:
+    name = truth.names[number]
+    networks: Any = truth.networks
+    return networks._members[name]
