@@ -1,6 +1,6 @@
 """Random pairs of a joint enumeration in RTL, and those of its front.
 
-    python benchmarks/joint_rtl.py [--joint DIR] [--work DIR] [--out FILE] [--pairs N] [--seed N] [--smoke]
+    python benchmarks/joint_rtl.py [--joint DIR|nas_bench_201] [--work DIR] [--out FILE] [--pairs N] [--seed N] [--smoke]
 
 The networks have seeded weights. Each pair runs cold, warm and, if it can, as a stream. Activations are compared with the integer
 reference, descriptors with the model, the warm run's cycles with those of the enumeration. What was ended goes on with the same command.
@@ -19,14 +19,14 @@ import numpy as np
 from claim import require_counts
 from cosilico.cache import document_digest, source_digest
 from cosilico.joint.benchmark import JointMember, joint_benchmark
-from cosilico.joint.enumeration import SUMMARY_FILE
-from cosilico.joint.truth import JointTruth, read_truth
+from cosilico.joint.known_pairs import KnownPairs
+from cosilico.joint.source import joint_digests, read_joint
+from cosilico.joint.space import JointSpace
 from cosilico.progress import progress_bar
 from cosilico.tasks import run_all
 from hwgen.gateware_hash import gateware_hash
 from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.archives import file_sha256
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
 from testbench.cases.random_networks import describe_case
@@ -43,14 +43,14 @@ SEED = 1
 TOGETHER = 8
 """Pairs of a network that are a task: its weights are made once for them."""
 
-Pair = tuple[int, int]
-"""Numbers of network and accelerator."""
+Pair = tuple[int, int, int]
+"""Numbers of network and accelerator, and the cycles that are expected of them."""
 
 
 def main(words: Sequence[str] | None = None) -> None:
     """Run what the journal lacks, and write the results."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--joint", type=Path, default=Path("build/evidence/joint"))
+    parser.add_argument("--joint", default="build/evidence/joint", help="folder, or nas_bench_201")
     parser.add_argument("--work", type=Path, default=Path("build/evidence/joint_rtl"))
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     parser.add_argument("--pairs", type=int, help=f"random pairs [{PAIRS}]")
@@ -79,7 +79,7 @@ def main(words: Sequence[str] | None = None) -> None:
 
 
 def measure(
-    folder: Path,
+    subject: str,
     work: Path,
     *,
     pairs: int,
@@ -92,14 +92,14 @@ def measure(
 
     Parameters
     ----------
-    folder : Path
-        Of the enumeration.
+    subject : str
+        As of :func:`cosilico.joint.source.read_joint`.
     work : Path
         Folder of the journal.
     pairs : int
-        Random pairs that the enumeration says are realizable.
+        Of the sample of the enumeration, evenly spread; all if there are fewer.
     seed : int
-        Of the draw, the weights and the images.
+        Of the weights and the images.
     of_front : int, optional
         Pairs of the front, evenly spread over it; all if not given.
     jobs, scheduler
@@ -108,13 +108,13 @@ def measure(
     Raises
     ------
     CosilicoError
-        If the folder is not a whole joint enumeration.
+        As of :func:`cosilico.joint.source.read_joint`.
     """
-    truth = read_truth(folder)
+    truth = read_joint(subject)
     members = joint_benchmark(truth.benchmark).networks
-    drawn, front = chosen_pairs(truth, pairs, seed, of_front)
+    drawn, front = chosen_pairs(truth, pairs, of_front)
     identity = {
-        "joint": file_sha256(folder / SUMMARY_FILE, "joint enumeration"),
+        **joint_digests(subject),
         "gateware": gateware_hash(),
         "sources": source_digest("sim", "hwgen", "testbench"),
         "seed": seed,
@@ -133,32 +133,29 @@ def measure(
         "schema": 1,
         "gateware_hash": gateware_hash(),
         "benchmark": truth.benchmark,
-        "enumerated": truth.rules.size,
+        "enumerated": truth.pairs,
         "seed": seed,
-        "random": _summed([records[pair] for pair in drawn]),
-        "front": {"whole": of_front is None} | _summed([records[pair] for pair in front]),
+        "random": _summed([records[pair[:2]] for pair in drawn]),
+        "front": {"whole": of_front is None} | _summed([records[pair[:2]] for pair in front]),
     }
 
 
 def chosen_pairs(
-    truth: JointTruth, pairs: int, seed: int, of_front: int | None
+    truth: JointSpace, pairs: int, of_front: int | None
 ) -> tuple[list[Pair], list[Pair]]:
-    """Random pairs that are realizable, and pairs of the front."""
-    realizable = np.flatnonzero(truth.rules.ravel() == 0)
-    chosen = np.random.default_rng(seed).choice(
-        realizable, min(pairs, len(realizable)), replace=False
-    )
-    width = truth.rules.shape[1]
-    drawn = [divmod(int(place), width) for place in np.sort(chosen)]
-    front = list(zip(truth.front.network.tolist(), truth.front.accelerator.tolist(), strict=True))
-    if of_front is not None:
-        kept = np.linspace(0, len(front) - 1, min(of_front, len(front))).astype(int)
-        front = [front[place] for place in kept]
-    return drawn, front
+    """Pairs of the sample and of the front, evenly spread; all of the front if ``of_front`` is None."""
+    return _spread(truth.sample, pairs), _spread(truth.front, of_front)
+
+
+def _spread(pairs: KnownPairs, count: int | None) -> list[Pair]:
+    size = len(pairs.network)
+    places = np.linspace(0, size - 1, min(count or size, size)).astype(int)
+    numbers = pairs.network, pairs.accelerator, pairs["cycles"]
+    return list(zip(*(values[places].tolist() for values in numbers), strict=True))
 
 
 def _tasks(
-    truth: JointTruth,
+    truth: JointSpace,
     members: Sequence[JointMember],
     pairs: Sequence[Pair],
     seed: int,
@@ -171,13 +168,13 @@ def _tasks(
         for record in journal.records.values()
         for outcome in record["pairs"]
     }
-    left = [pair for pair in pairs if pair not in known]
+    left = [pair for pair in pairs if pair[:2] not in known]
     for number, group in groupby(left, lambda pair: pair[0]):
-        points = [point for _, point in group]
-        for first in range(0, len(points), TOGETHER):
-            some = points[first : first + TOGETHER]
-            on = [(p, truth.space.at(p), int(truth.cycles[number, p])) for p in some]
-            key = f"{number}:{','.join(map(str, some))}"
+        expected = [pair[1:] for pair in group]
+        for first in range(0, len(expected), TOGETHER):
+            some = expected[first : first + TOGETHER]
+            on = [(point, truth.space.at(point), cycles) for point, cycles in some]
+            key = f"{number}:{','.join(str(point) for point, _ in some)}"
             tasks[key] = (number, members[number], on, seed)
     return tasks
 

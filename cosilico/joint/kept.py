@@ -11,7 +11,7 @@ from pydantic import Field
 from cosilico.cache import document_digest
 from cosilico.joint.accuracy_kind import AccuracyKind
 from cosilico.joint.benchmark import JointBenchmark, joint_benchmark
-from cosilico.joint.known_front import KnownFront
+from cosilico.joint.known_pairs import KnownPairs
 from cosilico.joint.networks import BENCHMARK
 from cosilico.joint.space import JointSpace, SpaceRecord, known_networks, space_of
 from cosilico.joint.trained import FASHION
@@ -33,11 +33,11 @@ KEPT = (BENCHMARK, FASHION)
 
 SCHEMA = 1
 
-_CHECKED = 32
-"""Pairs of a front that are predicted again where it is read."""
+_CHECKED = 16
+"""Pairs of the front, and of the sample, that are predicted again where they are read."""
 
 
-class _Front(Record):
+class _Pairs(Record):
     network: list[int]
     accelerator: list[int]
     cycles: list[int]
@@ -52,7 +52,8 @@ class _Kept(Record):
     accuracies: str
     space: SpaceRecord
     pairs: Annotated[int, Integer(1, 1 << 50)]
-    front: _Front
+    front: _Pairs
+    sample: _Pairs
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,6 @@ def write_kept(truth: JointTruth, path: Path) -> None:
         raise CosilicoError(
             f"benchmark of a front must be one of {', '.join(KEPT)}, not {truth.benchmark!r}"
         )
-    front = truth.front
     document = {
         "schema": SCHEMA,
         "gateware_hash": gateware_hash(),
@@ -97,12 +97,8 @@ def write_kept(truth: JointTruth, path: Path) -> None:
         "accuracies": _Known(joint_benchmark(truth.benchmark), truth.accuracy).digest,
         "space": truth.space.to_json(),
         "pairs": truth.pairs,
-        "front": {
-            "network": front.network.tolist(),
-            "accelerator": front.accelerator.tolist(),
-            "cycles": front["cycles"].tolist(),
-            "energy": front["energy"].tolist(),
-        },
+        "front": _written(truth.front),
+        "sample": _written(truth.sample),
     }
     write_atomic(path, json.dumps(document) + "\n")
 
@@ -143,8 +139,12 @@ def read_kept(benchmark: str, path: Path | None = None) -> JointSpace:
     if known.digest != record.accuracies:
         raise DesignFileError(f"{what} must be of the benchmark's accuracies, not of others")
     space = space_of(record.space, what)
-    front = _front(record.front, len(known.benchmark.networks), space, what)
-    _require_predicted(known.benchmark, space, front, what)
+    front, sample = (
+        _pairs(part, len(known.benchmark.networks), space, f"{what}.{name}")
+        for name, part in (("front", record.front), ("sample", record.sample))
+    )
+    for pairs in (front, sample):
+        _require_predicted(known.benchmark, space, pairs, what)
     family: Any = known.benchmark.facts.get("family")
     accuracies = known.accuracies
     networks, classes = known_networks(
@@ -161,10 +161,20 @@ def read_kept(benchmark: str, path: Path | None = None) -> JointSpace:
         accuracies=np.array(list(accuracies.values())),
         pairs=record.pairs,
         front=front,
+        sample=sample,
     )
 
 
-def _front(record: _Front, networks: int, space: HardwareSpace, what: str) -> KnownFront:
+def _written(pairs: KnownPairs) -> dict[str, list[Any]]:
+    return {
+        "network": pairs.network.tolist(),
+        "accelerator": pairs.accelerator.tolist(),
+        "cycles": pairs["cycles"].tolist(),
+        "energy": pairs["energy"].tolist(),
+    }
+
+
+def _pairs(record: _Pairs, networks: int, space: HardwareSpace, what: str) -> KnownPairs:
     sizes = {len(record.network), len(record.accelerator), len(record.cycles), len(record.energy)}
     if len(sizes) != 1 or not record.network:
         raise DesignFileError(f"{what} must have all costs of every pair")
@@ -181,7 +191,7 @@ def _front(record: _Front, networks: int, space: HardwareSpace, what: str) -> Kn
                 f"{what}.{name} must be in 0 … {count - 1}, not {int(numbers.max())}"
             )
     areas = {point: area(space.at(point)).total for point in set(record.accelerator)}
-    return KnownFront(
+    return KnownPairs(
         network=network,
         accelerator=accelerator,
         columns={
@@ -193,17 +203,17 @@ def _front(record: _Front, networks: int, space: HardwareSpace, what: str) -> Kn
 
 
 def _require_predicted(
-    benchmark: JointBenchmark, space: HardwareSpace, front: KnownFront, what: str
+    benchmark: JointBenchmark, space: HardwareSpace, pairs: KnownPairs, what: str
 ) -> None:
-    """Raise unless the model predicts the costs of pairs that are spread over the front."""
-    places = np.unique(np.linspace(0, len(front.network) - 1, _CHECKED).astype(int))
+    """Raise unless the model predicts the costs of some of the pairs, which are spread over all."""
+    places = np.unique(np.linspace(0, len(pairs.network) - 1, _CHECKED).astype(int))
     for place in places.tolist():
-        member = benchmark.networks[int(front.network[place])]
-        config = space.at(int(front.accelerator[place]))
+        member = benchmark.networks[int(pairs.network[place])]
+        config = space.at(int(pairs.accelerator[place]))
         table = evaluate_many([config], member.network(), columns=("cycles", "energy"))
         for column in ("cycles", "energy"):
-            if not table.realizable[0] or table[column][0] != front[column][place]:
+            if not table.realizable[0] or table[column][0] != pairs[column][place]:
                 raise DesignFileError(
-                    f"{what} must have the {column} that are predicted, {table[column][0]} for {member.name} on "
-                    f"accelerator {int(front.accelerator[place])}, not {front[column][place]}: run cosilico joint again"
+                    f"{what} must have the {column} that the model predicts, {table[column][0]} for {member.name} on "
+                    f"accelerator {int(pairs.accelerator[place])}, not {pairs[column][place]}: run cosilico joint again"
                 )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import ConfigDict
 
 from cosilico.joint.accuracy_kind import AccuracyKind
-from cosilico.joint.known_front import KnownFront
+from cosilico.joint.known_pairs import KnownPairs
 from search.networks.cells import CLASSES, CellNetworks
 from search.networks.family_record import FamilyRecord, family_of
 from search.networks.known import KnownNetworks
@@ -49,8 +49,11 @@ class JointSpace:
     accuracies : float64[n]
     pairs : int
         How many were enumerated.
-    front : KnownFront
-        Of all of them.
+    front : KnownPairs
+        Those that no other beats in accuracy, cycles, energy and area. The best pair by any objective that grows with costs and falls
+        with accuracy, within any budgets of costs, is among them.
+    sample : KnownPairs
+        Drawn from all that are realizable, with a seed that is always the same, in the order of their numbers.
     """
 
     benchmark: str
@@ -62,7 +65,8 @@ class JointSpace:
     numbers: dict[str, int]
     accuracies: NDArray[np.float64]
     pairs: int
-    front: KnownFront
+    front: KnownPairs
+    sample: KnownPairs
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from pydantic import ConfigDict, Field
 from cosilico.extras import require_module
 from cosilico.joint.accuracy_kind import AccuracyKind
 from cosilico.joint.enumeration import FRONT_FILE, NETWORKS_FILE, SUMMARY_FILE
-from cosilico.joint.known_front import KnownFront, read_front_rows
+from cosilico.joint.known_pairs import KnownPairs, read_front_rows
 from cosilico.joint.parts import joint_parts, part_file
 from cosilico.joint.space import COLUMNS, JointSpace, SpaceRecord, known_networks, space_of
 from search.networks.family_record import FamilyRecord
@@ -32,6 +32,9 @@ from sim.spec.rules import Choice, Integer
 __all__ = ["JointTruth", "is_joint_enumeration", "read_truth"]
 
 _NETWORKS_LIMIT_BYTES = 1 << 24
+
+_SAMPLE, _SAMPLE_SEED = 200, 1
+"""Pairs of the sample, and the seed of their draw."""
 
 _PART_COLUMNS = ("network", "accelerator", "predicted_cycles", "energy", "violations")
 
@@ -173,10 +176,32 @@ def read_truth(folder: Path) -> JointTruth:
         areas=areas,
         pairs=summary.pairs,
         front=front,
+        sample=_sample(cycles, energy, rules, areas),
     )
 
 
-def _agree(front: KnownFront, cycles: NDArray[np.int64], energy: NDArray[np.float64]) -> bool:
+def _sample(
+    cycles: NDArray[np.int64],
+    energy: NDArray[np.float64],
+    rules: NDArray[np.int16],
+    areas: NDArray[np.float64],
+) -> KnownPairs:
+    realizable = np.flatnonzero(rules.ravel() == 0)
+    random = np.random.default_rng(_SAMPLE_SEED)
+    chosen = np.sort(random.choice(realizable, min(_SAMPLE, len(realizable)), replace=False))
+    network, accelerator = np.unravel_index(chosen, rules.shape)
+    return KnownPairs(
+        network=network,
+        accelerator=accelerator,
+        columns={
+            "cycles": cycles[network, accelerator],
+            "energy": energy[network, accelerator],
+            "area": areas[accelerator],
+        },
+    )
+
+
+def _agree(front: KnownPairs, cycles: NDArray[np.int64], energy: NDArray[np.float64]) -> bool:
     pairs = front.network, front.accelerator
     return bool(
         (front["cycles"] == cycles[pairs]).all() and (front["energy"] == energy[pairs]).all()

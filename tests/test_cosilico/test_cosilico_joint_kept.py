@@ -52,6 +52,11 @@ def test_a_kept_front_judges_as_all_pairs_do(truth: JointTruth, front: Path) -> 
     assert not isinstance(space, JointTruth)
     assert (space.names, space.pairs, space.family) == (truth.names, truth.pairs, truth.family)
     assert_array_equal(space.accuracies, truth.accuracies)
+    for kept_pairs, pairs in ((space.front, truth.front), (space.sample, truth.sample)):
+        assert_array_equal(kept_pairs.network, pairs.network)
+        assert_array_equal(kept_pairs.accelerator, pairs.accelerator)
+        for column in ("cycles", "energy", "area"):
+            assert_array_equal(kept_pairs[column], pairs[column])
     for metric in ("latency", "energy", "edp"):
         objective = Objective(metric=metric, area_budget=area_budget(truth.space))
         target = joint_target(truth, objective)
@@ -116,23 +121,31 @@ def test_a_front_of_something_else_is_refused(field: str, truth: JointTruth, fro
         read_kept(truth.benchmark)
 
 
-def test_a_front_with_other_costs_than_predicted_is_refused(truth: JointTruth, front: Path) -> None:
+def test_the_sample_is_of_realizable_pairs(truth: JointTruth) -> None:
+    sample = truth.sample
+    assert len(set(zip(sample.network.tolist(), sample.accelerator.tolist(), strict=True))) == 200
+    assert (truth.rules[sample.network, sample.accelerator] == 0).all()
+    assert_array_equal(sample["cycles"], truth.cycles[sample.network, sample.accelerator])
+
+
+@pytest.mark.parametrize("part", ["front", "sample"])
+def test_pairs_with_other_costs_than_predicted_are_refused(
+    part: str, truth: JointTruth, front: Path
+) -> None:
     document = json.loads(front.read_text())
-    for column in ("cycles", "energy"):
-        changed = [value + 1 for value in document["front"][column]]
-        front.write_text(json.dumps(document | {"front": document["front"] | {column: changed}}))
-        with pytest.raises(DesignFileError, match=rf"must have the {column} that are predicted"):
-            read_kept(truth.benchmark)
-    for column, rule in (
-        ("network", r"\.network must be in 0 … "),
-        ("accelerator", r"\.accelerator must"),
+    pairs = document[part]
+    for column, step, rule in (
+        ("cycles", 1, r" must have the cycles that the model predicts, \d+ for "),
+        ("energy", 1, r" must have the energy that the model predicts, "),
+        ("network", 100_000, rf"\.{part}\.network must be in 0 … "),
+        ("accelerator", 100_000, rf"\.{part}\.accelerator must be in 0 … "),
     ):
-        changed = [value + 100_000 for value in document["front"][column]]
-        front.write_text(json.dumps(document | {"front": document["front"] | {column: changed}}))
+        changed = [value + step for value in pairs[column]]
+        front.write_text(json.dumps(document | {part: pairs | {column: changed}}))
         with pytest.raises(DesignFileError, match=rule):
             read_kept(truth.benchmark)
-    front.write_text(json.dumps(document | {"front": document["front"] | {"cycles": [1]}}))
-    with pytest.raises(DesignFileError, match=r" must have all costs of every pair$"):
+    front.write_text(json.dumps(document | {part: pairs | {"cycles": [1]}}))
+    with pytest.raises(DesignFileError, match=rf"\.{part} must have all costs of every pair$"):
         read_kept(truth.benchmark)
 
 
@@ -154,7 +167,8 @@ def test_what_is_kept_holds_no_accuracy(benchmark: str) -> None:
     """Of the accuracies of others there is a digest."""
     if front_file(benchmark).is_file():
         document = json.loads(front_file(benchmark).read_text())
-        assert set(document["front"]) == {"network", "accelerator", "cycles", "energy"}
+        for part in ("front", "sample"):
+            assert set(document[part]) == {"network", "accelerator", "cycles", "energy"}
         assert isinstance(document["accuracies"], str)
 
 

@@ -1,12 +1,9 @@
 """Pairs of a joint enumeration in RTL: drawn and of the front, and nothing runs twice."""
 
-import csv
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import joint_rtl
@@ -44,7 +41,7 @@ def test_pairs_in_rtl_are_as_enumerated_and_run_once(
 @pytest.mark.long
 def test_cells_of_the_benchmark_run_as_enumerated(tmp_path: Path) -> None:
     folder = write_joint_truth(tmp_path / "truth", ("skip", "pool", "conv3"))
-    made = joint_rtl.measure(folder, tmp_path / "work", pairs=6, seed=2, of_front=2)
+    made = joint_rtl.measure(str(folder), tmp_path / "work", pairs=6, seed=2, of_front=2)
     for part in (made["random"], made["front"]):
         assert part["descriptors"] > 0
         assert part["bit_differences"] == part["timing_differences"] == 0
@@ -52,19 +49,16 @@ def test_cells_of_the_benchmark_run_as_enumerated(tmp_path: Path) -> None:
         assert part["failures"] == []
 
 
-def test_random_pairs_are_realizable_and_different(folder: Path) -> None:
+def test_pairs_are_spread_over_sample_and_front(folder: Path) -> None:
     truth = read_truth(folder)
-    refused = np.array(truth.rules)
-    refused[:, ::2] = 1
-    some = replace(truth, rules=refused)
-    drawn, front = joint_rtl.chosen_pairs(some, 50, 1, None)
+    drawn, front = joint_rtl.chosen_pairs(truth, 50, None)
     assert len(set(drawn)) == len(drawn) == 50
-    assert all(point % 2 for _, point in drawn)
-    assert drawn == joint_rtl.chosen_pairs(some, 50, 1, None)[0]
-    assert drawn != joint_rtl.chosen_pairs(some, 50, 2, None)[0]
-    with (folder / "front.csv").open() as lines:
-        rows = list(csv.DictReader(lines))
-    assert front == [(int(row["network"]), int(row["accelerator"])) for row in rows]
+    assert len(front) == len(truth.front.network)
+    for network, accelerator, cycles in (*drawn, *front):
+        assert truth.rules[network, accelerator] == 0
+        assert truth.cycles[network, accelerator] == cycles
+    few = joint_rtl.chosen_pairs(truth, 50, 3)[1]
+    assert few == [front[0], front[(len(front) - 1) // 2], front[-1]]
 
 
 def test_a_folder_that_is_no_enumeration_is_refused(

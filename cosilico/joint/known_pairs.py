@@ -1,4 +1,4 @@
-"""Pairs of a joint space that no other pair beats, with their costs: all that a judge of co-searches needs."""
+"""Pairs of a joint space with their costs: those that no other pair beats, or some that were drawn."""
 
 import csv
 from dataclasses import dataclass
@@ -10,16 +10,14 @@ from numpy.typing import NDArray
 
 from sim.spec.errors import DesignFileError
 
-__all__ = ["KnownFront", "read_front_rows"]
+__all__ = ["KnownPairs", "read_front_rows"]
 
 _COLUMNS = {"network": int, "accelerator": int, "predicted_cycles": int, "energy": float}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class KnownFront:
-    """Front of k pairs in accuracy, cycles, energy and area: :class:`sim.cost.objective.Costs`.
-
-    The best pair by any objective that grows with costs and falls with accuracy, within any budgets of costs, is among them.
+class KnownPairs:
+    """Realizable pairs, k of them, with their costs: :class:`sim.cost.objective.Costs`.
 
     Parameters
     ----------
@@ -43,7 +41,7 @@ class KnownFront:
         return np.ones(len(self.network), np.bool_)
 
 
-def read_front_rows(path: Path, areas: NDArray[np.float64], networks: int) -> KnownFront:
+def read_front_rows(path: Path, areas: NDArray[np.float64], networks: int) -> KnownPairs:
     """Read the front that an enumeration wrote.
 
     Parameters
@@ -78,7 +76,7 @@ def read_front_rows(path: Path, areas: NDArray[np.float64], networks: int) -> Kn
         np.array([row[place] for row in rows]) for place in range(len(_COLUMNS))
     )
     points = accelerator.astype(np.int64)
-    return KnownFront(
+    return KnownPairs(
         network=network.astype(np.int64),
         accelerator=points,
         columns={
