@@ -9,6 +9,7 @@ from page_tables import NOT_YET, table_lines
 
 __all__ = [
     "claims",
+    "joint_front",
     "joint_in_rtl",
     "joint_searches",
     "shared_accelerators",
@@ -27,6 +28,20 @@ def claims(results: Results) -> str:
     names = ("claim", "theirs", "ours", "figure", "reproduced")
     rows = [[claim[name] for name in names] for claim in results["claims"]]
     return "\n".join(table_lines(titles, rows, text=len(titles)))
+
+
+def joint_front(results: Results) -> str:
+    """Pairs of a kept front, and the ends of their costs."""
+    front = results["front"]
+    clock_mhz = results["space"]["clock_mhz"]
+    cycles, energy = front["cycles"], front["energy"]
+    titles = ["pairs", "on the front", "networks of them", "accelerators of them"]
+    titles += ["latency, ms", "energy, µJ"]
+    counts = [results["pairs"], *(len(set(front[name])) for name in ("network", "accelerator"))]
+    row = [f"{counts[0]:,}", f"{len(cycles):,}", *(f"{count:,}" for count in counts[1:])]
+    row.append(f"{min(cycles) / clock_mhz / 1000:.3f} … {max(cycles) / clock_mhz / 1000:.1f}")
+    row.append(f"{min(energy) / 1e6:.1f} … {max(energy) / 1e6:,.0f}")
+    return "\n".join(table_lines(titles, [row], text=0))
 
 
 def joint_in_rtl(results: Results) -> str:

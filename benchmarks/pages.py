@@ -20,6 +20,7 @@ from rich.console import Console
 
 from claim_pages import (
     claims,
+    joint_front,
     joint_in_rtl,
     joint_searches,
     shared_accelerators,
@@ -459,6 +460,7 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         edge_utilization,
         speed,
         claims,
+        joint_front,
         joint_in_rtl,
         joint_searches,
         tuned_strategies,
