@@ -1,6 +1,7 @@
 """Tables of the pages on the claims of papers, on the joint truth, and on shared accelerators."""
 
 import json
+import math
 from collections.abc import Mapping
 from statistics import median
 from typing import Any
@@ -11,6 +12,7 @@ __all__ = [
     "claims",
     "joint_front",
     "joint_in_rtl",
+    "joint_reading",
     "joint_searches",
     "shared_accelerators",
     "shared_front",
@@ -58,6 +60,31 @@ def joint_in_rtl(results: Results) -> str:
         counts += [part["other_than_enumerated"], len(part["failures"])]
         rows.append([name, *(f"{count:,}" for count in counts)])
     return "\n".join(table_lines(titles, rows, text=1))
+
+
+def joint_reading(results: Results) -> str:
+    """Sentences on the strategies that come closest to the joint optimum, and on the others."""
+    if not results.get("strategies"):
+        return NOT_YET
+    regrets = {
+        name: [
+            1.0 if search["design"] is None else search["design"]["regret"]
+            for search in entry["searches"]
+        ]
+        for name, entry in results["strategies"].items()
+    }
+    order = sorted(regrets, key=lambda name: (median(regrets[name]), max(regrets[name])))
+    best = order[0]
+    searches = results["strategies"][best]["searches"]
+    counts = sorted(search["evaluations_within"] or math.inf for search in searches)
+    reached = counts[-1]  # with every seed
+    within = "" if reached == math.inf else f", and within 2 % after {reached:,} at most"
+    behind = ", ".join(f"`{name}` {100 * median(regrets[name]):.2f} %" for name in order[1:])
+    return (
+        f"Of all {results['joint']['pairs']:,} pairs of networks and accelerators the best is known. With {results['budget']:,} evaluations, "
+        f"`{best}` ends within {100 * max(regrets[best]):.2f} % of its score with each of {len(searches)} seeds{within}. "
+        f"The others, median of the seeds: {behind}."
+    )
 
 
 def joint_searches(results: Results) -> str:
