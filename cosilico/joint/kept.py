@@ -47,7 +47,7 @@ class _Pairs(Record):
 class _Kept(Record):
     version: Annotated[int, Integer(SCHEMA, SCHEMA)] = Field(alias="schema")
     gateware_hash: str
-    benchmark: Annotated[str, Choice(KEPT)]
+    benchmark: str
     accuracy: Annotated[str, Choice(tuple(AccuracyKind))]
     accuracies: str
     space: SpaceRecord
@@ -129,6 +129,8 @@ def read_kept(benchmark: str, path: Path | None = None) -> JointSpace:
             f"{what} must come with the project, but there is none: give a folder of cosilico joint {benchmark}"
         )
     record = checked(_Kept, read_json(file, what), what)
+    if record.benchmark != benchmark:
+        raise DesignFileError(f"{what} must be of that benchmark, not of {record.benchmark!r}")
     if record.gateware_hash != gateware_hash():
         raise StaleCalibrationError(
             f"{what} must be of this gateware, {gateware_hash()[:12]}, not of {record.gateware_hash[:12]}: "

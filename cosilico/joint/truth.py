@@ -48,6 +48,7 @@ class _Summary(Record):
     networks: Annotated[int, Integer(1, 1 << 20)]
     accelerators: Annotated[int, Integer(1, 1 << 30)]
     pairs: Annotated[int, Field()]
+    front: Annotated[int, Integer(0, 1 << 40)]
     family: FamilyRecord | None = None
 
 
@@ -158,6 +159,10 @@ def read_truth(folder: Path) -> JointTruth:
     cycles, energy, rules, codes = _pairs(folder, shape, what)
     areas = np.array([area(config).total for config in space])
     front = read_front_rows(folder / FRONT_FILE, areas, len(known))
+    if len(front.network) != summary.front:
+        raise DesignFileError(
+            f"front {folder / FRONT_FILE} must have {summary.front:,} pairs, not {len(front.network):,}"
+        )
     if not _agree(front, cycles, energy):
         raise DesignFileError(f"front {folder / FRONT_FILE} must have the costs of the parts")
     return JointTruth(

@@ -163,6 +163,10 @@ def test_a_folder_that_is_not_whole_is_refused(folder: Path, tmp_path: Path) -> 
         front.write_text("".join([rows[0], changed, *rows[2:]]))
         with pytest.raises(DesignFileError, match=rule):
             read_truth(copy)
+    front.write_text("".join(rows[:-1]))
+    few = rf"^front .* must have {len(rows) - 1:,} pairs, not {len(rows) - 2:,}$"
+    with pytest.raises(DesignFileError, match=few):
+        read_truth(copy)
     networks = copy / "networks.csv"
     text = networks.read_text()
     networks.write_text("".join(text.splitlines(keepends=True)[:-1]))
