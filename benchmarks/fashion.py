@@ -14,6 +14,7 @@ runs its test images in RTL. What was ended goes on with the same command.
 
 import argparse
 import json
+import math
 import os
 from concurrent.futures import as_completed
 from pathlib import Path
@@ -39,7 +40,7 @@ from testbench.validation.workers import worker_pool
 
 SEEDS = 3
 PRICES = (0.0003, 0.001, 0.003)
-"""Cross entropy that doubling the cycles is worth."""
+"""Cross entropy that doubling the cycles is worth, to the search and to its final choice."""
 
 MODES = ("joint", "network", "hardware")
 RTL_IMAGES = 1000
@@ -69,6 +70,8 @@ image = [14, 14]
 space = "tiny"
 [hardware.values]
 {hardware}
+[objective]
+cost_exponent = {exponent}
 [search]
 strategy = "rhnas"
 latency_weight = {price}
@@ -136,6 +139,7 @@ def experiment_file(work: Path, data: str, mode: str, index: int) -> Path:
         network=_fixed_network(("large", "middle", "small")[index]) if fixed else "",
         hardware="\n".join(f"{name} = {value}" for name, value in values.items()),
         price=PRICES[index],
+        exponent=-PRICES[index] / math.log(2),
         warmup=0 if fixed else EPOCHS - 6,
         epochs=EPOCHS - 6 + TRAIN_EPOCHS if fixed else TRAIN_EPOCHS,
     )

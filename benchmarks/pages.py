@@ -46,6 +46,7 @@ from cost_pages import (
 from dram_pages import dram_judge, dram_parameters, drams
 from import_pages import model_collections
 from page_tables import table_lines
+from published_pages import published_areas
 from scaling_pages import campaign, cluster_overhead
 from search_pages import (
     amortized,
@@ -443,6 +444,7 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         default_memories,
         fakeram45,
         proxy_memories,
+        published_areas,
         interface_prices,
         lpddr4_figures,
         hyperbus_figures,

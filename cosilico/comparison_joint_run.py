@@ -63,8 +63,8 @@ def compare_on_truth(settings: PairBudgetSettings, seed: int) -> dict[str, Any]:
     dict
         ``evaluations`` : int, the pairs that the budget counts; ``trainings`` : int, networks that were looked up;
         ``violations`` : int, pairs that are not realizable; ``over_budget`` : int, those that are but break a budget;
-        ``curve`` : list of [evaluations, score], an entry for each pair with a known accuracy that is better than all
-        before; ``trained`` : list of int, the trainings at each entry; ``hypervolume`` : of those pairs, as a share of
+        ``curve`` : list of [evaluations, score], an entry for each pair that is better than all before, where its cost
+        and its network's accuracy are both known; ``trained`` : list of int, the trainings at each entry; ``hypervolume`` : of those pairs, as a share of
         the true front's; ``design`` : figures of the result, None where no pair was feasible.
     """
     truth, judge, objective = _task[0]
@@ -79,16 +79,19 @@ def compare_on_truth(settings: PairBudgetSettings, seed: int) -> dict[str, Any]:
         steps=max(1, settings.budget // EPOCH_SHARE),
     )
     counted = [row for row in made.history if row.phase != FINAL]
+    judged = [row for row in counted if row.network in made.trainings and objective.feasible(row)]
+    place = {network: number for number, network in enumerate(made.trainings, 1)}
     curve: list[list[float]] = []
-    trained, judged = [], []
-    for row in counted:
-        if row.accuracy is None or not objective.feasible(row):
-            continue
-        judged.append(row)
+    trained = []
+    for known, row in sorted(
+        ((max(row.index + 1, made.trainings[row.network]), row) for row in judged),
+        key=lambda pair: pair[0],
+    ):
         score = judge.score(row)
         if not curve or score > curve[-1][1]:
-            curve.append([row.index + 1, score])
-            trained.append(sum(spent <= row.index for spent in made.trainings.values()))
+            curve.append([known, score])
+            before = sum(spent <= row.index for spent in made.trainings.values())
+            trained.append(max(before, place[row.network]))
     return {
         "evaluations": len(counted),
         "trainings": len(made.trainings),

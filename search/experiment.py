@@ -13,7 +13,6 @@ from search.registry import Entry
 from search.sections import Section, integer, made, number, record, ruled
 from search.space_settings import HardwareSpaceSettings
 from search.strategies import CO_SEARCHES
-from search.strategies.rhnas_settings import RhnasSettings
 from search.strategies.settings import CoSearchSettings
 from search.tasks import TASKS
 from search.tasks.settings import TaskSettings
@@ -62,7 +61,7 @@ class Experiment(Section):
     objective : ObjectiveSettings
     workload : WorkloadSettings
     search : CoSearchSettings
-        Of a strategy in :data:`search.strategies.CO_SEARCHES`.
+        Of a strategy in :data:`search.strategies.CO_SEARCHES`, by default of the first.
     train : TrainSettings
     memory : FixedLatency
         What lies behind the ports; its section is that of a memory in a file.
@@ -74,7 +73,9 @@ class Experiment(Section):
     hardware: HardwareSpaceSettings = field(default_factory=HardwareSpaceSettings)
     objective: ObjectiveSettings = field(default_factory=ObjectiveSettings)
     workload: WorkloadSettings = field(default_factory=WorkloadSettings)
-    search: CoSearchSettings = field(default_factory=RhnasSettings)
+    search: CoSearchSettings = field(
+        default_factory=lambda: CO_SEARCHES.default.settings()  # type: ignore[call-arg]  # each names itself
+    )
     train: TrainSettings = field(default_factory=TrainSettings)
     memory: FixedLatency = DETERMINISTIC
 

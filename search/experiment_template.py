@@ -46,7 +46,7 @@ def experiment_template(task: str, name: str, *, schema: bool = False) -> str:
     """
     kinds = {section: kinds[0] for section, kinds in experiment_sections().items()}
     kinds["task"] = TASKS[task].settings
-    kinds["search"] = next(iter(CO_SEARCHES.values())).settings
+    kinds["search"] = CO_SEARCHES.default.settings
     lines = [f"#:schema ./{SCHEMA_FILE}", ""] if schema else []
     lines += [
         "# A co-search of a network and its accelerator: cosilico run FILE --out DIR.",

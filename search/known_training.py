@@ -32,6 +32,8 @@ class KnownTraining:
         That of the search.
     steps : int
         Steps of an epoch.
+    measured : dict of str to (float, dict of str to int), optional
+        Where accuracy and choices of each network that is looked up are left for others, by key.
 
     Attributes
     ----------
@@ -43,8 +45,15 @@ class KnownTraining:
         0: no image is used.
     """
 
-    def __init__(self, networks: KnownNetworks, evaluator: Evaluator, steps: int) -> None:
+    def __init__(
+        self,
+        networks: KnownNetworks,
+        evaluator: Evaluator,
+        steps: int,
+        measured: dict[str, tuple[float, dict[str, int]]] | None = None,
+    ) -> None:
         self._networks, self._evaluator, self.steps = networks, evaluator, steps
+        self._measured = {} if measured is None else measured
         self._mean = MovingMean()
         self.accuracies: dict[str, float] = {}
         self.spent: dict[str, int] = {}
@@ -76,6 +85,7 @@ class KnownTraining:
                 raise BudgetSpent
             self.accuracies[key] = self._networks.known_accuracy(architecture)
             self.spent[key] = len(self._evaluator.records)
+            self._measured[key] = self.accuracies[key], self._networks.choices(architecture)
         return self.accuracies[key]
 
     def validation_batch(self, count: int) -> Tensor:

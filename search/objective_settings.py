@@ -3,9 +3,9 @@
 import math
 from dataclasses import dataclass, field
 
-from search.sections import Section, optional
+from search.sections import Section, number, optional
 from sim.cost.area import area_budget
-from sim.cost.objective import METRICS, Metric, Objective
+from sim.cost.objective import COST_EXPONENT, METRICS, Metric, Objective
 from sim.spec.rules import Choice, Number
 from sim.spec.spaces import HardwareSpace
 
@@ -26,11 +26,15 @@ class ObjectiveSettings(Section):
         Most milliseconds for an image, or for the workload.
     energy_budget_uj : float or None
         Most microjoules for an image, or for the workload.
+    cost_exponent : float
+        Power of cost / target by which the score multiplies an accuracy: with -0.07, half the cost is worth a twentieth of the
+        accuracy; with 0, the most accurate network wins.
     """
 
     metric: Metric = field(default="latency", metadata={"rule": Choice(tuple(METRICS))})
     latency_budget_ms: float | None = optional(Number(1e-6, 1e9))
     energy_budget_uj: float | None = optional(Number(1e-6, 1e12))
+    cost_exponent: float = number(COST_EXPONENT, -10.0, 0.0)
 
     def objective(self, space: HardwareSpace) -> Objective:
         """Objective for the accelerators of a space."""
@@ -40,4 +44,5 @@ class ObjectiveSettings(Section):
             area_budget=area_budget(space),
             cycles_budget=math.inf if latency is None else latency * 1e3 * space.clock_mhz,
             energy_budget=math.inf if energy is None else energy * 1e6,
+            cost_exponent=self.cost_exponent,
         )

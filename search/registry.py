@@ -51,6 +51,11 @@ class Registry(Mapping[str, Entry[Settings, Product]], Generic[Settings, Product
         self._kind = kind
         self._entries: dict[str, Entry[Settings, Product]] = {}
 
+    @property
+    def default(self) -> Entry[Settings, Product]:
+        """The entry that was registered first."""
+        return next(iter(self._entries.values()))
+
     def register(
         self,
         name: str,

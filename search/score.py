@@ -3,7 +3,7 @@
 from typing import Literal
 
 from search.evaluator import Evaluation
-from sim.cost.objective import WEIGHTED_PRODUCTS, Objective
+from sim.cost.objective import HARD, Objective
 
 __all__ = ["Score"]
 
@@ -30,7 +30,7 @@ class Score:
         self, objective: Objective, target: float, form: Literal["hard", "soft"] = "soft"
     ) -> None:
         self.objective, self.target = objective, target
-        self.exponents = WEIGHTED_PRODUCTS[form]
+        self.exponents = HARD if form == "hard" else objective.soft
 
     def __call__(self, accuracy: float, evaluation: Evaluation) -> float:
         """Score, at most about 1 near the target; in (-2, 0) where the design is not realizable."""

@@ -32,7 +32,10 @@ if TYPE_CHECKING:  # torch is not needed to check an experiment
 __all__ = ["CO_SEARCHES", "HARDWARE_SEARCHES"]
 
 CO_SEARCHES: "Registry[CoSearchSettings, Strategy]" = Registry("co-search")
-"""Strategies that an experiment can name, made from a ``CoSearchProblem`` and their settings."""
+"""Strategies that an experiment can name, made from a ``CoSearchProblem`` and their settings.
+
+The first is that of an experiment which names none. Why: docs/explanation/search.md.
+"""
 
 for _name, _settings, _implementation in (
     ("rhnas", RhnasSettings, "search.strategies.rhnas:Rhnas"),

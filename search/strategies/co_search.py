@@ -1,5 +1,6 @@
 """The base of co-searches: costs of pairs, their score, and the network that is trained at the end."""
 
+import heapq
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,9 @@ from sim.spec.network import Network
 
 __all__ = ["CoSearch"]
 
+_FINALISTS = 16
+"""Architectures whose accuracy is measured again at the end."""
+
 
 class CoSearch(ABC):
     """A search of network and accelerator, whose last stage trains the network that it chose.
@@ -43,6 +47,8 @@ class CoSearch(ABC):
         Of everything that the strategy draws.
     known : KnownNetworks or None
         The problem's networks, where their accuracies are known.
+    measured : dict of str to (float, dict of str to int)
+        Last accuracy, and choices, of every architecture that was evaluated with an accuracy or looked up, by key.
     children_images : int
         Images that children beside the shared weights and the final network were trained on.
     """
@@ -54,7 +60,8 @@ class CoSearch(ABC):
         self.evaluator, self.known = problem.evaluator, problem.known
         self.generator = torch.Generator().manual_seed(problem.seed)
         self.children_images = 0
-        self._best: tuple[float, dict[str, int]] | None = None
+        self.measured: dict[str, tuple[float, dict[str, int]]] = {}
+        self._refined: dict[str, int] | None = None
         self._finalist: Finalist | None = None
         self._final_choices: dict[str, int] = {}
 
@@ -69,8 +76,8 @@ class CoSearch(ABC):
 
     @property
     @abstractmethod
-    def architecture(self) -> Any:
-        """Architecture that the search has chosen so far."""
+    def most_probable(self) -> Any:
+        """Architecture that the strategy has learned to prefer."""
 
     @abstractmethod
     def search_state(self) -> dict[str, Any]:
@@ -79,6 +86,12 @@ class CoSearch(ABC):
     @abstractmethod
     def load_search_state(self, state: dict[str, Any]) -> None:
         """Continue from what :meth:`search_state` returned."""
+
+    @property
+    def architecture(self) -> Any:
+        """Architecture that the search has chosen so far: of the best pair, the most probable if none is known."""
+        best = self.best_known()
+        return self.most_probable if best is None else best
 
     @property
     def stages(self) -> Mapping[str, int]:
@@ -120,7 +133,7 @@ class CoSearch(ABC):
         """Look-ups of accuracies, in the place of every training; None where networks are trained."""
         if self.known is None:
             return None
-        return KnownTraining(self.known, self.evaluator, self.problem.known_steps)
+        return KnownTraining(self.known, self.evaluator, self.problem.known_steps, self.measured)
 
     @cached_property
     def weights(self) -> SharedTraining | KnownTraining:
@@ -210,25 +223,52 @@ class CoSearch(ABC):
         phase: str,
         accuracy: float | None = None,
     ) -> list[Evaluation]:
-        """Evaluate pairs of an architecture and each accelerator."""
+        """Evaluate pairs of an architecture and each accelerator; remember its accuracy if that is known."""
         network = self.network(architecture)
+        if accuracy is not None:
+            self.measured[architecture.key] = accuracy, self.networks.choices(architecture)
         return self.evaluator.evaluate(configs, network, phase=phase, accuracy=accuracy)
 
     def judge(
         self, architecture: Any, configs: Sequence[AcceleratorConfig], phase: str, accuracy: float
     ) -> list[float]:
-        """Score pairs of an architecture and each accelerator, and remember the best that is feasible."""
-        scores = []
-        for row in self.evaluate(architecture, configs, phase, accuracy):
-            scores.append(self.score(accuracy, row))
-            if self.objective.feasible(row) and (self._best is None or scores[-1] > self._best[0]):
-                self._best = scores[-1], self.networks.choices(architecture)
-        return scores
+        """Score pairs of an architecture and each accelerator."""
+        rows = self.evaluate(architecture, configs, phase, accuracy)
+        return [self.score(accuracy, row) for row in rows]
+
+    def best_known(self) -> Any:
+        """Architecture of the best feasible pair by the score; None if there is no such pair.
+
+        Pairs are those that were evaluated, of architectures whose accuracy was measured. Accuracies with shared weights
+        are of earlier epochs, which trained less: those of the best few are measured again with the weights as they are.
+        """
+        best: dict[str, Evaluation] = {}
+        for row in filter(self.objective.feasible, self.evaluator.records):
+            known = best.get(row.network)
+            if row.network in self.measured and (
+                known is None or self.objective.rank(row) < self.objective.rank(known)
+            ):
+                best[row.network] = row
+        accuracies = {key: self.measured[key][0] for key in best}
+
+        def score(row: Evaluation) -> float:
+            return self.score(accuracies[row.network], row)
+
+        finalists = heapq.nlargest(_FINALISTS, best.values(), key=score)
+        members = {
+            row.network: self.networks.architecture(self.measured[row.network][1])
+            for row in finalists
+        }
+        if self._shares_weights:
+            accuracies = {key: self.weights.accuracy(member) for key, member in members.items()}
+        return members[max(finalists, key=score).network] if finalists else None
 
     @property
-    def best_judged(self) -> Any:
-        """Architecture of the best pair that was judged; None if none was feasible."""
-        return None if self._best is None else self.networks.architecture(self._best[1])
+    def refined(self) -> Any:
+        """Architecture whose accelerator the last stages search: what was chosen when they began."""
+        if self._refined is None:
+            self._refined = self.networks.choices(self.architecture)
+        return self.networks.architecture(self._refined)
 
     def best_accelerator(self, architecture: Any) -> Evaluation | None:
         """Best feasible accelerator of all that were evaluated for the architecture."""
@@ -282,7 +322,8 @@ class CoSearch(ABC):
             "generator": self.generator.get_state(),
             "weights": self.weights.state_dict() if self._shares_weights else None,
             "children_images": self.children_images,
-            "best": None if self._best is None else list(self._best),
+            "measured": {key: list(known) for key, known in self.measured.items()},
+            "refined": self._refined,
             "final_choices": self._final_choices,
             "finalist": None if self._finalist is None else self._finalist.state_dict(),
         }
@@ -294,7 +335,9 @@ class CoSearch(ABC):
         self.load_search_state(state["search"])
         self.generator.set_state(state["generator"])
         self.children_images = state["children_images"]
-        self._best = None if state["best"] is None else (state["best"][0], state["best"][1])
+        for key, (accuracy, choices) in state["measured"].items():
+            self.measured[key] = accuracy, choices
+        self._refined = state["refined"]
         self._final_choices = state["final_choices"]
         if state["finalist"] is not None:
             self._finalist = self._made_finalist()

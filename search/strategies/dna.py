@@ -28,8 +28,8 @@ class Dna(CoSearch):
     A round: accelerators are drawn for the most probable network, and teach the logits of the fields.
     Then, batch by batch, a drawn network's weights take a step on training images, and the logits
     of the network take a step on validation images and the cost of the sampled network on the best
-    accelerator that is known for the most probable network. At the end, the accelerator of the most
-    probable network is searched alone.
+    accelerator that is known for the most probable network. At the end, the accelerator of the best
+    network that is known is searched alone.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Dna(CoSearch):
         if stage == "warm-up":
             self.weights.epoch(self._drawn_architecture)
             return
-        architecture = self.most_probable
+        architecture = self.refined if stage == REFINEMENT else self.most_probable
         share = self.weights.accuracy(architecture)
         self._draw_accelerators(architecture, share, self._samples(stage), stage)
         if stage == "co-search":
@@ -74,14 +74,6 @@ class Dna(CoSearch):
     def most_probable(self) -> Any:
         """Network of the most probable choices."""
         return self.networks.architecture(self.choices.most_probable)
-
-    @property
-    def architecture(self) -> Any:
-        """Most probable network; the best that was judged, if that has no feasible accelerator."""
-        chosen = self.most_probable
-        if self.best_accelerator(chosen) is None and self.best_judged is not None:
-            return self.best_judged
-        return chosen
 
     @property
     def _progress(self) -> float:

@@ -46,7 +46,6 @@ class JointBaseline(CoSearch):
         super().__init__(problem)
         self.settings = settings
         self.dice = Dice(self.hardware, problem.seed)
-        self._accuracies: dict[str, float] = {}
 
     @property
     def search_stages(self) -> Mapping[str, int]:
@@ -65,21 +64,18 @@ class JointBaseline(CoSearch):
         """Choose some pairs and score them."""
 
     @property
-    def architecture(self) -> Any:
-        """Network of the best pair.
+    def most_probable(self) -> Any:
+        """Nothing was learned beside the pairs.
 
         Raises
         ------
         NotRealizableError
-            If no pair was feasible.
+            Always: it is asked for if no pair was feasible.
         """
-        best = self.best_judged
-        if best is None:
-            raise NotRealizableError(
-                f"no pair of {len(self.evaluator.records)} evaluated ones is realizable and within "
-                f"the budgets of the objective"
-            )
-        return best
+        raise NotRealizableError(
+            f"no pair of {len(self.evaluator.records)} evaluated ones is realizable and within "
+            f"the budgets of the objective"
+        )
 
     def drawn_pair(self) -> Pair:
         """Pair with every choice as probable as any other."""
@@ -111,9 +107,8 @@ class JointBaseline(CoSearch):
     def scored(self, pair: Pair, phase: str) -> float:
         """Score of a pair, whose cost is evaluated unless it is known."""
         architecture = self._architecture(pair)
-        if architecture.key not in self._accuracies:
-            self._accuracies[architecture.key] = self.weights.accuracy(architecture)
-        accuracy = self._accuracies[architecture.key]
+        known = self.measured.get(architecture.key)
+        accuracy = self.weights.accuracy(architecture) if known is None else known[0]
         config = self.hardware.config(pair.accelerator)
         return self.judge(architecture, [config], phase, accuracy)[0]
 

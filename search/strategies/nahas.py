@@ -1,6 +1,5 @@
 """Everything that the three strategies of NAHAS share: pairs as sequences of decisions."""
 
-from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -41,14 +40,3 @@ class Nahas(CoSearch):
         chosen = self.networks.choices(self.pair(indices)[0])
         network = [int(chosen[name]) for name in self.networks.decisions]
         return [*network, *indices[len(network) :]]
-
-    @property
-    @abstractmethod
-    def most_probable(self) -> Any:
-        """Network that the controller thinks most of."""
-
-    @property
-    def architecture(self) -> Any:
-        """Network of the best feasible pair that was judged, the most probable if there is none."""
-        best = self.best_judged
-        return self.most_probable if best is None else best

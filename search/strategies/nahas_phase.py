@@ -26,7 +26,8 @@ class NahasPhase(NahasTrials):
     the largest network of the space, or the smallest. Controllers, children, target and pairs that are
     not realizable are as in :class:`search.strategies.nahas_joint.NahasJoint`. The accelerator of the first
     phase keeps the budget of area; the others are for the network of the second to keep. Where none
-    runs α₀ within the area, the second takes the space's default.
+    runs α₀ within the area, the second takes the space's default. The result is the best pair of both phases by
+    the soft score.
 
     Parameters
     ----------
@@ -49,14 +50,9 @@ class NahasPhase(NahasTrials):
         self._accelerator: tuple[float, list[int]] | None = None
 
     @cached_property
-    def score(self) -> Score:
-        """Score of the second phase."""
+    def reward(self) -> Score:
+        """Reward of the second phase; that of the first is the score."""
         return self.scored("hard")
-
-    @cached_property
-    def hardware_score(self) -> Score:
-        """Score of the first phase."""
-        return self.scored("soft")
 
     @property
     def search_stages(self) -> Mapping[str, int]:
@@ -77,6 +73,7 @@ class NahasPhase(NahasTrials):
 
     def search_step(self, stage: str) -> None:
         """Draw an accelerator or a network, judge it, and learn when there are enough of them."""
+        _ = self.target  # what it takes to know it is spent before the budget is
         learner = self.controllers[stage]
         action = learner.controller.draw(1, self.generator)[0]
         if stage == "hardware":
@@ -89,7 +86,7 @@ class NahasPhase(NahasTrials):
         share = self.accuracy(self.start)
         config = self.hardware.config(indices)
         (row,) = self.evaluate(self.start, [config], "hardware", share)
-        score = self.hardware_score(share, row)
+        score = self.score(share, row)
         # Other budgets are for the network to keep, which is not yet known.
         within = row.realizable and row["area"] <= self.objective.area_budget
         if within and (self._accelerator is None or score > self._accelerator[0]):

@@ -50,13 +50,19 @@ class NahasTrials(Nahas):
         self.children_images = self.proxy.trained_images
         return share
 
+    @property
+    def reward(self) -> Score:
+        """Reward of a trial."""
+        return self.score
+
     def trial(self, architecture: Any, config: AcceleratorConfig, phase: str) -> float:
         """Judge a pair; where it is not realizable, its network is not trained."""
         if check(config, self.network(architecture)):
             (row,) = self.evaluate(architecture, [config], phase)
-            return self.score(0.0, row)
-        (score,) = self.judge(architecture, [config], phase, self.accuracy(architecture))
-        return score
+            return self.reward(0.0, row)
+        accuracy = self.accuracy(architecture)
+        (row,) = self.evaluate(architecture, [config], phase, accuracy)
+        return self.reward(accuracy, row)
 
     def search_state(self) -> dict[str, Any]:
         """Accuracies of all networks that were trained."""

@@ -34,7 +34,7 @@ class Rhnas(CoSearch):
     probable and on drawn architectures; the best
     hardware known for the former gives every choice a cost; the supernet's weights and
     the architecture's logits then take gradient steps, weights on training images, logits on
-    validation images and the expected cost. At the end the agent learns on the most probable
+    validation images and the expected cost. At the end the agent learns on the best known
     architecture alone, its best hardware is polished, and the network is trained on.
 
     Parameters
@@ -75,25 +75,27 @@ class Rhnas(CoSearch):
         """One epoch of warm-up, one round, one update, or the whole polish."""
         if stage == "warm-up":
             self.weights.epoch(self._drawn_architecture)  # under the initial, uniform distribution
-        elif stage == "pretraining":
+            return
+        _ = self.target  # what it takes to know it is spent before the budget is
+        if stage == "pretraining":
             drawn = [self._drawn_architecture() for _ in range(self.settings.networks_per_update)]
             self.agent_update(drawn, phase=stage, accuracies=[None] * len(drawn))
         elif stage == "co-search":
             self.round()
         elif stage == "refinement":
-            self.refine(self.architecture)
+            self.refine(self.refined)
         else:
-            self.polish(self.architecture)
+            self.polish(self.refined)
 
     @property
-    def architecture(self) -> Architecture:
-        """Most probable architecture."""
+    def most_probable(self) -> Architecture:
+        """Architecture of the most probable choices."""
         chosen: Architecture = self.networks.architecture(self.choices.most_probable)
         return chosen
 
     def round(self) -> None:
         """One turn of the agent and of the architecture."""
-        architecture = self.architecture
+        architecture = self.most_probable
         share = self.weights.accuracy(architecture)
         for _ in range(self.settings.updates_per_round):
             others = max(1, self.settings.networks_per_update // 2)

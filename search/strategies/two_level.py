@@ -89,11 +89,11 @@ class TwoLevel(Nahas):
         if stage != REFINEMENT:
             self.episode()
             return
-        best = self.best_accelerator(self.architecture)
+        best = self.best_accelerator(self.refined)
         if best is not None:
             self._point = self.hardware.indices(best.accelerator)
-        accuracy = self.proxy.accuracies.get(self.architecture.key)
-        self._improved(self.architecture, self.settings.refine_samples, stage, accuracy)
+        accuracy = self.proxy.accuracies.get(self.refined.key)
+        self._improved(self.refined, self.settings.refine_samples, stage, accuracy)
 
     def episode(self) -> None:
         """Draw and prune networks, then train those that survive."""

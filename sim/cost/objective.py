@@ -7,7 +7,7 @@ from typing import Any, Literal, Protocol
 
 import numpy as np
 
-__all__ = ["METRICS", "WEIGHTED_PRODUCTS", "Costs", "Metric", "Objective"]
+__all__ = ["COST_EXPONENT", "HARD", "METRICS", "Costs", "Metric", "Objective"]
 
 Metric = Literal["latency", "energy", "area", "edp"]
 
@@ -19,8 +19,11 @@ METRICS: Mapping[Metric, tuple[str, ...]] = {
 }
 """Columns of the cost table whose product a metric is."""
 
-WEIGHTED_PRODUCTS: Mapping[str, tuple[float, float]] = {"hard": (0.0, -1.0), "soft": (-0.07, -0.07)}
-"""Exponents p and q of NAHAS's reward: of a ratio to its target below 1, and above."""
+HARD = (0.0, -1.0)
+"""Exponents p and q of NAHAS's hard reward: of a ratio to its target below 1, and above."""
+
+COST_EXPONENT = -0.07
+"""Both exponents of NAHAS's soft reward."""
 
 
 class Costs(Protocol):
@@ -50,12 +53,20 @@ class Objective:
         Largest area, in the area model's unit.
     cycles_budget, energy_budget : float
         Most cycles and pJ for an image; infinite for any.
+    cost_exponent : float
+        Power of cost / target by which the soft score multiplies an accuracy, at most 0.
     """
 
     metric: Metric
     area_budget: float
     cycles_budget: float = math.inf
     energy_budget: float = math.inf
+    cost_exponent: float = COST_EXPONENT
+
+    @property
+    def soft(self) -> tuple[float, float]:
+        """Exponents p and q of the soft score."""
+        return self.cost_exponent, self.cost_exponent
 
     @property
     def budgets(self) -> dict[str, float]:
@@ -103,17 +114,16 @@ class Objective:
         """NAHAS's reward of a network and its accelerator: accuracy times a power of each ratio.
 
         accuracy · Π (cost / budget)^w over the budgets, where w is ``p`` if the budget is kept and
-        ``q`` if not (Zhou et al., 2021, the section on the objective). With the exponents of
-        :data:`WEIGHTED_PRODUCTS`, a hard constraint leaves the accuracy as it is within the budget
-        (p = 0, q = -1), a soft one trades accuracy for cost everywhere (p = q = -0.07). With a
+        ``q`` if not (Zhou et al., 2021, the section on the objective). With the exponents :data:`HARD`,
+        a constraint leaves the accuracy as it is within the budget (p = 0, q = -1), with
+        those of :attr:`soft` accuracy is traded for cost everywhere (p = q = -0.07). With a
         ``target``, it is the ratio of :meth:`cost` to it that has these exponents, and all budgets
         are hard constraints. 0 where not realizable.
         """
         product = np.asarray(accuracy, np.float64)
         ratios = [(costs[name] / limit, p, q) for name, limit in self.budgets.items()]
         if target is not None:
-            hard = WEIGHTED_PRODUCTS["hard"]
-            ratios = [(self.cost(costs) / target, p, q), *((x, *hard) for x, _, _ in ratios)]
+            ratios = [(self.cost(costs) / target, p, q), *((x, *HARD) for x, _, _ in ratios)]
         for ratio, below, above in ratios:
             known = np.where(costs.realizable, ratio, 1.0)
             product = product * known ** np.where(known <= 1, below, above)

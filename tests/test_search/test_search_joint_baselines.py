@@ -10,6 +10,8 @@ import pytest
 from search.driver import run_search
 from search.evaluator import Evaluator
 from search.loading import load_family, load_task
+from search.objective_settings import ObjectiveSettings
+from search.shared_training import SharedTraining
 from search.space_settings import HardwareSpaceSettings
 from search.strategies import CO_SEARCHES
 from search.strategies.joint_baseline import JointBaseline
@@ -138,3 +140,51 @@ def test_a_search_without_a_feasible_pair_says_so(tmp_path: Path) -> None:
     )
     with pytest.raises(NotRealizableError, match=message):
         run_search(experiment, tmp_path, seed=2)
+
+
+def test_finalists_are_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the weights as they are in the end: an accuracy of an earlier epoch does not decide."""
+    search = baseline("random")
+    known = [search.drawn_pair() for _ in range(12)]
+    monkeypatch.setattr(SharedTraining, "accuracy", lambda self, architecture: 0.5)
+    for pair in known:
+        search.scored(pair, "random")
+    rows = [row for row in search.evaluator.records if search.objective.feasible(row)]
+    assert len({row.network for row in rows}) > 2
+    cheapest = min(rows, key=search.objective.rank)
+    assert search.best_known().key == cheapest.network
+    dearest = max(rows, key=search.objective.rank)
+    monkeypatch.setattr(
+        SharedTraining,
+        "accuracy",
+        lambda self, architecture: 0.9 if architecture.key == dearest.network else 0.1,
+    )
+    assert search.best_known().key == dearest.network
+    assert search.refined.key == dearest.network
+    monkeypatch.setattr(SharedTraining, "accuracy", lambda self, architecture: 0.5)
+    assert search.refined.key == dearest.network  # it stays what it was when refinement began
+    resumed = baseline("random")
+    resumed.evaluator = search.evaluator
+    resumed.load_state_dict(search.state_dict())
+    assert resumed.best_known().key == cheapest.network
+    assert resumed.refined.key == dearest.network
+
+
+@pytest.mark.parametrize(("exponent", "wanted"), [(0.0, "accurate"), (-2.0, "fast")])
+def test_the_exponent_says_what_accuracy_is_worth(
+    exponent: float, wanted: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    search = baseline("random", objective=ObjectiveSettings(cost_exponent=exponent))
+    for pair in [search.drawn_pair() for _ in range(12)]:
+        search.evaluate(search._architecture(pair), [search.hardware.default], "random", 0.5)
+    rows = [row for row in search.evaluator.records if search.objective.feasible(row)]
+    fast, accurate = min(rows, key=lambda row: row.cycles), max(rows, key=lambda row: row.cycles)
+    assert accurate.cycles > 1.2 * fast.cycles
+    monkeypatch.setattr(
+        SharedTraining,
+        "accuracy",
+        lambda self, architecture: 0.6 if architecture.key == accurate.network else 0.5,
+    )
+    _ = search.weights  # so that they are measured again
+    chosen = {"accurate": accurate.network, "fast": fast.network}[wanted]
+    assert search.best_known().key == chosen

@@ -11,6 +11,7 @@ from search.evaluator import BudgetSpent, Evaluator
 from search.in_memory import CoSearched, co_search_in_memory
 from search.known_training import KnownTraining
 from search.networks.cells import CellMember, CellNetworks
+from search.score import Score
 from search.strategies import CO_SEARCHES
 from search.strategies.rhnas_settings import RhnasSettings
 from search.strategies.settings import PairBudgetSettings
@@ -25,6 +26,7 @@ from sim.spec.spaces import TINY
 
 SOME = (Operation.SKIP_CONNECT, Operation.CONV_1X1)
 BUDGET = 48
+LARGEST = CellMember(key=cell_name((SOME[-1],) * 6))
 OBJECTIVE = Objective(metric="latency", area_budget=area_budget(TINY))
 
 
@@ -86,6 +88,27 @@ def test_a_strategy_keeps_both_budgets_and_repeats(strategy: str, networks: Cell
     if made.best is not None:
         assert OBJECTIVE.feasible(made.best)
         assert made.best.network == made.architecture.key
+
+
+@pytest.mark.parametrize("strategy", sorted(CO_SEARCHES))
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_result_is_the_best_pair_that_was_met(
+    strategy: str, seed: int, networks: CellNetworks
+) -> None:
+    """Whatever a strategy has learned: rhnas, dna and nahas-phase once ended with worse pairs than they had met."""
+    made = run(strategy, networks, seed=seed)
+    target = float(costs([TINY.default], networks.network(LARGEST))["cycles"][0])
+    score = Score(OBJECTIVE, target)
+    met = [
+        score(networks.known_accuracy(CellMember(key=row.network)), row)
+        for row in made.history
+        if OBJECTIVE.feasible(row) and row.network in made.trainings
+    ]
+    if made.best is None:
+        assert not met
+    else:
+        accuracy = networks.known_accuracy(made.architecture)
+        assert score(accuracy, made.best) == max(met)
 
 
 def test_look_ups_count_once_and_end_at_the_limit(networks: CellNetworks) -> None:

@@ -152,7 +152,7 @@ def test_a_pair_that_is_not_realizable_is_not_trained_and_teaches_by_its_distanc
     assert search.evaluator.records[-1].accuracy is not None
     search.trial(architecture, search.hardware.at(0), "trials")
     assert search.children_images == 400  # the same network
-    assert search.best_judged == architecture
+    assert search.best_known() == architecture
 
 
 @pytest.mark.parametrize("form", ["soft", "hard"])
@@ -192,10 +192,10 @@ def test_phases_share_the_trials_and_the_accelerator_of_the_first(tmp_path: Path
     assert search.start == search.member([0] * len(search.network_sizes))
     assert {row.accelerator for row in phases["network"]} == {search.accelerator}
     feasible = filter(search.objective.feasible, phases["hardware"])
-    best = max(feasible, key=lambda row: search.hardware_score(row.accuracy or 0.0, row))
+    best = max(feasible, key=lambda row: search.score(row.accuracy or 0.0, row))
     assert search.accelerator == best.accelerator
-    assert search.hardware_score.exponents == (-0.07, -0.07)
-    assert search.score.exponents == (0.0, -1.0)
+    assert search.score.exponents == (-0.07, -0.07)
+    assert search.reward.exponents == (0.0, -1.0)
 
 
 def test_the_first_phase_leaves_the_budget_of_cycles_to_the_second(tmp_path: Path) -> None:
@@ -272,7 +272,7 @@ def test_the_default_serves_where_no_feasible_pair_was_judged(tmp_path: Path) ->
     architecture = search.member([0] * len(search.network_sizes))
     large = replace(search.hardware.default, pes_x=4, pes_y=4)
     assert search.trial(architecture, large, "trials") > 0
-    assert search.best_judged is None
+    assert search.best_known() is None
     search.step("training")
     assert search.architecture == search.most_probable
     (row,) = (row for row in search.evaluator.records if row.phase == "final")

@@ -59,7 +59,7 @@ def test_an_episode_ends_with_its_survivors() -> None:
     assert chosen.children_images == chosen.proxy.trained_images > 0
     known = {row.accuracy for row in chosen.evaluator.records if row.phase == "slow"}
     assert known == set(chosen.proxy.accuracies.values())
-    assert chosen.best_judged is not None
+    assert chosen.best_known() is not None
 
 
 def test_the_fast_reward_is_the_distance_from_the_specification() -> None:

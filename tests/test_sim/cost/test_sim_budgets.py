@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from sim.cost.objective import METRICS, WEIGHTED_PRODUCTS, Metric, Objective
+from sim.cost.objective import HARD, METRICS, Metric, Objective
 
 
 class Row(dict[str, float]):
@@ -42,7 +42,7 @@ def test_a_metric_is_the_product_of_its_columns(metric: Metric, cost: float) -> 
 
 
 def test_a_hard_product_is_the_accuracy_within_the_budgets() -> None:
-    p, q = WEIGHTED_PRODUCTS["hard"]
+    p, q = HARD
     objective = Objective(metric="latency", area_budget=1.0, cycles_budget=100)
     assert objective.weighted_product(0.8, row(cycles=20, area=0.1), p=p, q=q) == 0.8
     assert objective.weighted_product(0.8, row(cycles=200), p=p, q=q) == pytest.approx(0.4)
@@ -50,9 +50,9 @@ def test_a_hard_product_is_the_accuracy_within_the_budgets() -> None:
 
 
 def test_a_soft_product_trades_everywhere() -> None:
-    p, q = WEIGHTED_PRODUCTS["soft"]
-    assert p == q == -0.07
     objective = Objective(metric="latency", area_budget=math.inf, cycles_budget=100)
+    p, q = objective.soft
+    assert p == q == -0.07
     for cycles in (50, 100, 400):
         expected = 0.8 * (cycles / 100) ** -0.07
         value = objective.weighted_product(0.8, row(cycles=cycles), p=p, q=q)

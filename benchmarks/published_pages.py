@@ -1,0 +1,75 @@
+"""Table of published accelerators beside ours with as many multipliers and as much local memory."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from page_tables import NOT_YET, table_lines
+from sim.cost.logic_area import fitted_area
+from sim.cost.silicon_fit import SiliconFits, load
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.spaces import EDGE
+
+__all__ = ["own_accelerator", "published_areas"]
+
+Results = Mapping[str, Any]
+
+FITS = Path(__file__).with_name("silicon_fits.json")
+
+_FITTED_NM = 45
+
+
+def own_accelerator(entry: Results) -> AcceleratorConfig:
+    """Accelerator of this project with the multipliers and the buffer of an entry, at the clock of `edge`."""
+    columns, rows = entry["grid"]
+    made = AcceleratorConfig(
+        pes_x=columns,
+        pes_y=rows,
+        compute_lanes=entry["compute_lanes"],
+        simd_units=entry["simd_units"],
+        local_memory_kb=entry["buffer_kb"] // (columns * rows),
+        register_file_kb=8,
+        io_bandwidth_gbps=10,
+        clock_mhz=EDGE.clock_mhz,
+    )
+    if made.macs != entry["macs"]:
+        raise ValueError(f"macs must be {entry['macs']} as in the entry, not {made.macs}")
+    return made
+
+
+def published_areas(results: Results) -> str:
+    """Area of published accelerators, and ours by the fit, as it would be in their technology."""
+    fits = load(FITS)
+    if not any(fit.clock_mhz == EDGE.clock_mhz for fit in fits.fits):
+        return NOT_YET
+    return "\n".join(table_lines(_TITLES, _area_rows(results, fits), text=1))
+
+
+_TITLES = (
+    *("MACs", "buffer, KiB", "published, mm²", "ours in 45 nm, mm²", "scaled, mm²", "ratio"),
+    *("of ours: multipliers", "memories", "control"),
+)
+
+
+def _area_rows(results: Results, fits: SiliconFits) -> list[list[str]]:
+    shrink = (results["area_nm"] / _FITTED_NM) ** 2
+    rows = []
+    for entry in results["accelerators"]:
+        own = fitted_area(own_accelerator(entry), fits)
+        memories = own.local_memory + own.register_files + own.parameter_memory
+        scaled = own.total * shrink
+        rows.append(
+            [
+                f"{entry['macs']:,}",
+                f"{entry['buffer_kb']:,}",
+                f"{entry['area_mm2']:g}",
+                f"{own.total:.2f}",
+                f"{scaled:.2f}",
+                f"{scaled / entry['area_mm2']:.2f}×",
+                *(
+                    f"{100 * part / own.total:.0f} %"
+                    for part in (own.multiply_accumulate, memories, own.control)
+                ),
+            ]
+        )
+    return rows
