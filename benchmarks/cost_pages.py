@@ -6,7 +6,7 @@ from typing import Any
 
 from hwgen.synthesis.cacti import TRANSISTORS
 from page_tables import table_lines
-from sim.cost.area_proxy import MACRO_EXTRA_ROWS, SINGLE_PORT_BIT_UM2, SRAM_BIT_UM2
+from sim.cost.area_proxy import MACRO_EXTRA_ROWS, SINGLE_PORT_BIT_UM2, SRAM_BIT_UM2, memory_um2
 from sim.cost.external_interface import SPACE_INTERFACES, ExternalInterface, interface_price
 from sim.cost.memory_macros import memory_macros
 from sim.cost.sram import MACRO_BITS, MACRO_ROWS, highest_mhz, macro, memory_cells
@@ -136,7 +136,7 @@ def proxy_memories(results: Results) -> str:
     rows = []
     for name, space in (("tiny", TINY), ("edge", EDGE)):
         for part, made in memory_macros(space.default).items():
-            proxy_mm2 = sum(memory.shape.um2 for memory in made) * 1e-6
+            proxy_mm2 = sum(memory_um2(memory.shape) for memory in made) * 1e-6
             macros_mm2 = sum(memory.area_mm2 for memory in made)
             title = [f"`{name}`", part.replace("_", " ")]
             difference = _signed(macros_mm2 / proxy_mm2 - 1, 0)

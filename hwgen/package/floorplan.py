@@ -6,7 +6,7 @@ from html import escape
 
 from hwgen.verilog_files import OWNERSHIP
 from sim.cost.area import area
-from sim.cost.area_proxy import AreaBreakdown
+from sim.cost.area_parts import AreaBreakdown
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = ["OUTSIDE", "floorplan"]

@@ -3,8 +3,8 @@
 from collections import Counter
 
 from hwgen.synthesis.samples import DesignSample
-from sim.cost.area_proxy import RamShape
-from sim.cost.silicon_modules import MODULES, memory_ports, silicon_memories
+from sim.cost.ram_shapes import RamShape
+from sim.cost.silicon_modules import MODULES, silicon_memories
 from sim.cost.silicon_shapes import FIFO, FLIP_FLOP_MEMORY, FPGA_MEMORIES
 from sim.cost.sram import FLIP_FLOP_ROWS
 from sim.spec.accelerator import AcceleratorConfig
@@ -49,5 +49,5 @@ def require_counts(sample: DesignSample, *, fpga: bool) -> None:
 def _memory_kind(shape: RamShape, *, fpga: bool) -> str | None:
     """Kind of a memory's module; None for a macro."""
     if fpga:
-        return FPGA_MEMORIES[memory_ports(shape) - 1]
+        return FPGA_MEMORIES[shape.ports - 1]
     return FLIP_FLOP_MEMORY if shape.rows <= FLIP_FLOP_ROWS else None

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.cost.area_proxy import AreaBreakdown, proxy_area
+from sim.cost.area_parts import AreaBreakdown
+from sim.cost.area_proxy import proxy_area
 from sim.cost.area_totals import proxy_area_total
 from sim.cost.config_columns import ConfigColumns
 from sim.cost.logic_area import AREA_PARTS, fitted_area, fitted_areas

@@ -16,8 +16,8 @@ placement, and what a higher clock costs. ``clock_mhz`` and ``io_bandwidth_gbps`
 bus width alone.
 """
 
-from dataclasses import dataclass, fields
-
+from sim.cost.area_parts import AreaBreakdown
+from sim.cost.ram_shapes import RamShape, descriptor_bits, memories, store_banks
 from sim.spec.accelerator import (
     DOT_WIDTH,
     REQUANTIZER_PHASES,
@@ -26,10 +26,9 @@ from sim.spec.accelerator import (
     WINDOW_VECTORS,
     AcceleratorConfig,
 )
-from sim.spec.bus import BURST_BEATS, DESCRIPTOR_PORT_BYTES
-from sim.spec.descriptor import Queue, fields_of
+from sim.spec.bus import BURST_BEATS
 
-__all__ = ["AreaBreakdown", "RamShape", "memories", "proxy_area"]
+__all__ = ["memory_um2", "proxy_area"]
 
 INT8_MULTIPLIER_UM2 = 282.0
 INT8_ADDER_UM2 = 36.0
@@ -56,151 +55,8 @@ With them flip-flops are the smaller choice up to nine rows.
 ACCUMULATOR_BITS = 32
 DOT_BITS = 18
 """Sum of four products of int8 values."""
-RECORD_BITS = 80
-"""Requantization parameters of one output channel."""
 SHIFT_STAGES = 5
 """Multiplexer levels of a barrel shifter by 0 … 31."""
-QUEUE_ENTRIES = 8
-"""Descriptors that the fetch unit's buffer and each queue hold."""
-HELD_TRANSFERS = 4
-"""Descriptors that LOAD and STORE hold each."""
-BURSTS = 8
-"""Bursts that STORE holds."""
-BURST_BITS = 16
-"""Bits that STORE holds of a burst, and of a descriptor whose responses have not all come."""
-STORED_VECTORS = 8
-"""Vectors that STORE reads ahead."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RamShape:
-    """RAM primitives of one size.
-
-    Parameters
-    ----------
-    width : int
-        Bits per row.
-    rows : int
-    count : int
-        How many of them the whole accelerator has.
-    bit_um2 : float
-        Area of a bit in a macro.
-    """
-
-    width: int
-    rows: int
-    count: int = 1
-    bit_um2: float = SRAM_BIT_UM2
-
-    @property
-    def um2(self) -> float:
-        """Area of these RAMs, as macros or as flip-flops with a multiplexer, whichever is smaller."""
-        macro = (self.rows + MACRO_EXTRA_ROWS) * self.bit_um2
-        flip_flops = self.rows * FLIP_FLOP_UM2 + (self.rows - 1) * MUX2_UM2
-        return self.count * self.width * min(macro, flip_flops)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AreaBreakdown:
-    """Area by part, mm² in 45 nm.
-
-    Parameters
-    ----------
-    multiply_accumulate : float
-        int8 multipliers, adder trees and accumulating adders, comparators, and the choice of their
-        operands.
-    accumulators : float
-        Accumulators and drain registers.
-    requantizers : float
-        32-bit multipliers, both shifters, the adders, the pipeline registers, and the registers in
-        which output vectors are put together; activation tables.
-    parameter_memory : float
-        Requantization records.
-    register_files : float
-        Weights and saved accumulators of all lanes.
-    window_rings : float
-        The vectors from which lanes take four taps at once.
-    local_memory : float
-        Activation memories of all PEs.
-    weight_store : float
-        Weights that stay from run to run, and the choice between them and the bus.
-    interconnect : float
-        Inside a PE the choice of a bank for every lane and of a lane for every bank, and the
-        vector registers of both; between PEs halo links and row sums.
-    bus : float
-        Buffers of the memory port, and the registers between beats, vectors and rows.
-    control : float
-        Descriptors: fetch buffer, queues, and those that the engines hold.
-    """
-
-    multiply_accumulate: float
-    accumulators: float
-    requantizers: float
-    parameter_memory: float
-    register_files: float
-    window_rings: float
-    local_memory: float
-    weight_store: float
-    interconnect: float
-    bus: float
-    control: float
-
-    @property
-    def total(self) -> float:
-        """Sum of all parts, mm²."""
-        return float(sum(getattr(self, part.name) for part in fields(self)))
-
-
-_BEAT_BITS = 8 * DESCRIPTOR_PORT_BYTES
-_LOAD_SUM_BITS = 76
-"""Sums of a LOAD's fields that are worked out as it comes, and wait with it for its data."""
-
-
-def memories(config: AcceleratorConfig) -> dict[str, tuple[RamShape, ...]]:
-    """RAM primitives of the generated accelerator, by the part of the area that counts them."""
-    lanes = config.pes * config.compute_lanes
-    vector_bits, row_bits = 8 * config.vector_bytes, 8 * config.row_bytes
-    records_bits = RECORD_BITS * config.requantizer_width
-    ring_rows = WINDOW_VECTORS // DOT_WIDTH
-    return {
-        "requantizers": tuple(
-            RamShape(
-                width=8 * TABLE_ROW_ENTRIES,
-                rows=TABLE_ROWS,
-                count=lanes * config.requantizer_width,
-                bit_um2=SINGLE_PORT_BIT_UM2,
-            )
-            for _ in range(config.activation_table)
-        ),
-        "parameter_memory": (
-            RamShape(width=records_bits, rows=2 * REQUANTIZER_PHASES, count=lanes),
-        ),
-        "register_files": (
-            RamShape(width=row_bits, rows=2 * config.weight_rows, count=lanes),
-            RamShape(width=row_bits, rows=config.accumulator_rows, count=lanes),
-        ),
-        "window_rings": (RamShape(width=vector_bits, rows=ring_rows, count=DOT_WIDTH * lanes),),
-        "local_memory": (
-            RamShape(
-                width=vector_bits,
-                rows=config.bank_depth,
-                count=lanes,
-                bit_um2=SINGLE_PORT_BIT_UM2,
-            ),
-        ),
-        "weight_store": tuple(
-            RamShape(
-                width=row_bits,
-                rows=-(-config.store_rows // banks),
-                count=banks,
-                bit_um2=SINGLE_PORT_BIT_UM2,
-            )
-            for banks in (_store_banks(config),)
-            if config.store_rows
-        ),
-        "bus": (RamShape(width=vector_bits, rows=STORED_VECTORS),),
-        "control": _descriptor_memories(config),
-    }
 
 
 def proxy_area(config: AcceleratorConfig) -> AreaBreakdown:
@@ -211,7 +67,8 @@ def proxy_area(config: AcceleratorConfig) -> AreaBreakdown:
     lanes = config.pes * config.compute_lanes
     units = lanes * config.simd_units
     stored = {
-        part: sum(memory.um2 for memory in shapes) for part, shapes in memories(config).items()
+        part: sum(memory_um2(shape) for shape in shapes)
+        for part, shapes in memories(config).items()
     }
     return AreaBreakdown(
         multiply_accumulate=_mm2(units * _simd_unit_um2()),
@@ -228,6 +85,14 @@ def proxy_area(config: AcceleratorConfig) -> AreaBreakdown:
         bus=_mm2(stored["bus"] + _bus_um2(config)),
         control=_mm2(stored["control"] + _descriptors_um2(config)),
     )
+
+
+def memory_um2(shape: RamShape) -> float:
+    """Area of memories of a shape, as macros or as flip-flops with a multiplexer, whichever is smaller."""
+    bit = SINGLE_PORT_BIT_UM2 if shape.ports == 1 else SRAM_BIT_UM2
+    macro = (shape.rows + MACRO_EXTRA_ROWS) * bit
+    flip_flops = shape.rows * FLIP_FLOP_UM2 + (shape.rows - 1) * MUX2_UM2
+    return shape.count * shape.width * min(macro, flip_flops)
 
 
 def _simd_unit_um2() -> float:
@@ -297,13 +162,8 @@ def _row_choice_um2(config: AcceleratorConfig) -> float:
     if not config.store_rows:
         return 0.0
     row_bits = 8 * config.row_bytes
-    choice = config.pes_x * _store_banks(config) * row_bits * MUX2_UM2
+    choice = config.pes_x * store_banks(config) * row_bits * MUX2_UM2
     return choice + (config.pes_x - 1) * row_bits * FLIP_FLOP_UM2
-
-
-def _store_banks(config: AcceleratorConfig) -> int:
-    """Banks of the weight store: a power of two, as many as PE columns or more."""
-    return 1 << (config.pes_x - 1).bit_length()
 
 
 def _bus_um2(config: AcceleratorConfig) -> float:
@@ -323,30 +183,9 @@ def _bus_um2(config: AcceleratorConfig) -> float:
     return buffers + pace + registers + gather
 
 
-def _descriptor_bits(config: AcceleratorConfig) -> dict[Queue, int]:
-    """Bits of the fields that the accelerator reads of each queue's descriptors."""
-    tables = bool(config.activation_table)
-    return {queue: sum(field.bits for field in fields_of(queue, tables=tables)) for queue in Queue}
-
-
-def _descriptor_memories(config: AcceleratorConfig) -> tuple[RamShape, ...]:
-    """Fetch buffer, queues, and the lines of descriptors and bursts of the engines."""
-    bits = _descriptor_bits(config)
-    # the fetch unit keeps whole beats of a descriptor
-    fetched = -(-max(bits.values()) // _BEAT_BITS) * _BEAT_BITS
-    return (
-        RamShape(width=fetched, rows=QUEUE_ENTRIES),
-        *(RamShape(width=width, rows=QUEUE_ENTRIES) for width in bits.values()),
-        RamShape(width=bits[Queue.LOAD] + _LOAD_SUM_BITS, rows=HELD_TRANSFERS),
-        RamShape(width=bits[Queue.STORE], rows=HELD_TRANSFERS),
-        RamShape(width=BURST_BITS, rows=HELD_TRANSFERS),
-        RamShape(width=BURST_BITS, rows=BURSTS),
-    )
-
-
 def _descriptors_um2(config: AcceleratorConfig) -> float:
     """Registers with the descriptor that each engine works on."""
-    return sum(_descriptor_bits(config).values()) * FLIP_FLOP_UM2
+    return sum(descriptor_bits(config).values()) * FLIP_FLOP_UM2
 
 
 def _mm2(um2: float) -> float:

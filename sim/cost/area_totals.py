@@ -4,7 +4,8 @@ from collections.abc import Callable
 from dataclasses import fields
 from functools import lru_cache
 
-from sim.cost.area_proxy import AreaBreakdown, proxy_area
+from sim.cost.area_parts import AreaBreakdown
+from sim.cost.area_proxy import proxy_area
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.remembered import remembered
 
@@ -46,7 +47,7 @@ _PARTS = {name: _part(name) for name in _MORE}
 
 
 def proxy_area_total(config: AcceleratorConfig) -> float:
-    """Return what :attr:`sim.cost.area_proxy.AreaBreakdown.total` of :func:`sim.cost.area_proxy.proxy_area` is, mm²."""
+    """Return what :attr:`sim.cost.area_parts.AreaBreakdown.total` of :func:`sim.cost.area_proxy.proxy_area` is, mm²."""
     grid = _of_grid(config)
     # in the order of the breakdown's own sum
     return float(sum(_PARTS[name](config) if name in _PARTS else grid[name] for name in _NAMES))

@@ -17,16 +17,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.cost.area_proxy import RamShape
 from sim.cost.config_columns import ConfigColumns
 from sim.cost.energy_activities import activity_counts
 from sim.cost.energy_fit import EnergyFit, EnergyFits
 from sim.cost.energy_parts import EnergyBreakdown, Prediction
 from sim.cost.external_interface import ExternalInterface, interface_price
 from sim.cost.logic_area import fitted_memory_cells
+from sim.cost.ram_shapes import RamShape
 from sim.cost.silicon_features import FEATURES
 from sim.cost.silicon_fit import AREA, CLOCK, LEAKAGE, SiliconFit, SiliconFits
-from sim.cost.silicon_modules import MODULES, SiliconMemory, memory_ports, silicon_memories
+from sim.cost.silicon_modules import MODULES, SiliconMemory, silicon_memories
 from sim.cost.silicon_shapes import FIFO, FLIP_FLOP_MEMORY
 from sim.cost.silicon_sums import Ask, figure_of, shape_figure
 from sim.cost.sram import FLIP_FLOP_ROWS, sram
@@ -220,7 +220,7 @@ def _shape_figures(silicon: SiliconFit, shape: RamShape, cells: MemoryCells) -> 
     if shape.rows <= FLIP_FLOP_ROWS:
         own = {name: shape_figure(silicon, FLIP_FLOP_MEMORY, name, shape) for name in _STATIC}
         return own | {"read_pj": 0.0, "write_pj": 0.0}
-    figures = sram(shape.width, shape.rows, ports=memory_ports(shape), cells=cells)
+    figures = sram(shape.width, shape.rows, ports=shape.ports, cells=cells)
     return {
         **dict.fromkeys(_STATIC, 0.0),
         LEAKAGE: figures.leakage_uw,

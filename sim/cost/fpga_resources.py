@@ -10,10 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.cost.area_proxy import RamShape
 from sim.cost.config_columns import ConfigColumns
+from sim.cost.ram_shapes import RamShape
 from sim.cost.silicon_fit import FPGA_FIGURES, SiliconFit, SiliconFits, shipped
-from sim.cost.silicon_modules import memory_ports
 from sim.cost.silicon_shapes import FPGA_MEMORIES
 from sim.cost.silicon_sums import shape_figure, sum_parts
 from sim.spec.accelerator import AcceleratorConfig
@@ -108,6 +107,6 @@ def _memory(fit: SiliconFit, figure: str) -> Callable[[RamShape], float]:
     """Figure of a memory of a shape."""
 
     def own(shape: RamShape) -> float:
-        return shape_figure(fit, FPGA_MEMORIES[memory_ports(shape) - 1], figure, shape)
+        return shape_figure(fit, FPGA_MEMORIES[shape.ports - 1], figure, shape)
 
     return own

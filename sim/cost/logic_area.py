@@ -12,10 +12,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.cost.area_proxy import AreaBreakdown, RamShape
+from sim.cost.area_parts import AreaBreakdown
 from sim.cost.config_columns import ConfigColumns
+from sim.cost.ram_shapes import RamShape
 from sim.cost.silicon_fit import AREA, SiliconFit, SiliconFits, shipped
-from sim.cost.silicon_modules import memory_ports
 from sim.cost.silicon_shapes import FLIP_FLOP_MEMORY
 from sim.cost.silicon_sums import shape_figure, sum_parts
 from sim.cost.sram import FLIP_FLOP_ROWS, highest_mhz, memory_cells, sram
@@ -115,7 +115,7 @@ def _memory_um2(fit: SiliconFit, clock_mhz: float) -> Callable[[RamShape], float
     def memory_um2(shape: RamShape) -> float:
         if shape.rows <= FLIP_FLOP_ROWS:
             return shape_figure(fit, FLIP_FLOP_MEMORY, AREA, shape)
-        ports = memory_ports(shape)
+        ports = shape.ports
         return scale**2 * sram(shape.width, shape.rows, ports=ports, cells=cells).area_um2
 
     return memory_um2

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sim.cost.area_proxy import SINGLE_PORT_BIT_UM2, RamShape, memories
+from sim.cost.ram_shapes import RamShape, memories
 from sim.cost.sram import FLIP_FLOP_ROWS, Sram, memory_cells, sram
 from sim.cost.sram_table import MemoryCells
 from sim.spec.accelerator import AcceleratorConfig
@@ -62,13 +62,12 @@ def memory_macros(
         macros = tuple(
             MacroMemory(
                 shape=shape,
-                ports=ports,
+                ports=shape.ports,
                 cells=chosen,
-                figures=sram(shape.width, shape.rows, ports=ports, cells=chosen),
+                figures=sram(shape.width, shape.rows, ports=shape.ports, cells=chosen),
             )
             for shape in shapes
             if shape.rows > FLIP_FLOP_ROWS
-            for ports in (1 if shape.bit_um2 == SINGLE_PORT_BIT_UM2 else 2,)
         )
         if macros:
             made[part] = macros

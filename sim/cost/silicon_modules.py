@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
-from sim.cost.area_proxy import SINGLE_PORT_BIT_UM2, RamShape, memories
+from sim.cost.ram_shapes import RamShape, memories
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = [
@@ -18,7 +18,6 @@ __all__ = [
     "SiliconMemory",
     "SiliconModule",
     "macro_memories",
-    "memory_ports",
     "silicon_memories",
 ]
 
@@ -210,7 +209,7 @@ _NAMES = {("register_files", 1): "saved_accumulators"}
 
 @cache
 def silicon_memories() -> Sequence[SiliconMemory]:
-    """Memories of accelerators, those of :func:`sim.cost.area_proxy.memories`."""
+    """Memories of accelerators, those of :func:`sim.cost.ram_shapes.memories`."""
     return [
         SiliconMemory(
             name=_NAMES.get((part, index), part),
@@ -229,11 +228,6 @@ def silicon_memories() -> Sequence[SiliconMemory]:
 def macro_memories() -> tuple[str, ...]:
     """Names of the memories that may be macros."""
     return tuple(memory.name for memory in silicon_memories() if not memory.fifo)
-
-
-def memory_ports(shape: RamShape) -> int:
-    """Ports of a memory: 1 for reads and writes in turn, 2 for one of each in a cycle."""
-    return 1 if shape.bit_um2 == SINGLE_PORT_BIT_UM2 else 2
 
 
 def _shape(part: str, index: int, config: AcceleratorConfig) -> RamShape:

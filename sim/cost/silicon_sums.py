@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
-from sim.cost.area_proxy import RamShape
+from sim.cost.ram_shapes import RamShape
 from sim.cost.silicon_features import FEATURES
 from sim.cost.silicon_fit import SiliconFit
 from sim.cost.silicon_modules import MODULES, silicon_memories

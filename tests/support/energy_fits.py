@@ -15,7 +15,7 @@ from sim.cost.energy_activities import (
 from sim.cost.energy_fit import EnergyFit, EnergyFits, MemoryAccesses
 from sim.cost.silicon_features import FEATURES
 from sim.cost.silicon_fit import AREA, CLOCK, LEAKAGE, FitError, SiliconFit
-from sim.cost.silicon_modules import MODULES, macro_memories, memory_ports, silicon_memories
+from sim.cost.silicon_modules import MODULES, macro_memories, silicon_memories
 from sim.cost.silicon_shapes import FIFO, FLIP_FLOP_MEMORY, SHAPED, shape_features
 from sim.cost.sram import FLIP_FLOP_ROWS, memory_cells, sram
 from sim.spec.accelerator import AcceleratorConfig
@@ -134,7 +134,7 @@ def _macros(
         shape = memory.shape(config)
         if memory.fifo or not shape.count or shape.rows <= FLIP_FLOP_ROWS:
             continue
-        ports = memory_ports(shape)
+        ports = shape.ports
         figures = sram(shape.width, shape.rows, ports=ports, cells=cells)
         accesses = fit.memories[memory.name]
         reads, writes = (

@@ -25,7 +25,7 @@ from hwgen.ports import top_ports
 from hwgen.verilog.identifiers import RESERVED
 from hwgen.verilog_files import OWNERSHIP
 from sampled import sampled
-from sim.cost.area_proxy import memories
+from sim.cost.ram_shapes import memories
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.files import cache_root

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 
 from accelerators import small_accelerator
+from sim.cost.area_parts import AreaBreakdown
 from sim.cost.area_proxy import (
     FLIP_FLOP_UM2,
     MACRO_EXTRA_ROWS,
     MUX2_UM2,
     SINGLE_PORT_BIT_UM2,
     SRAM_BIT_UM2,
-    AreaBreakdown,
-    RamShape,
-    memories,
+    memory_um2,
     proxy_area,
 )
 from sim.cost.area_totals import proxy_area_total
+from sim.cost.ram_shapes import RamShape, memories
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import SPACE_NAMES
 
@@ -139,7 +139,7 @@ def test_memories_hold_the_bits_that_were_asked_for(config: AcceleratorConfig) -
 
 
 def test_deep_memories_are_macros_and_shallow_ones_flip_flops() -> None:
-    cost = {rows: RamShape(width=10, rows=rows, count=3).um2 for rows in range(1, 4096)}
+    cost = {rows: memory_um2(RamShape(width=10, rows=rows, count=3)) for rows in range(1, 4096)}
     assert cost[8] == pytest.approx(30 * (8 * FLIP_FLOP_UM2 + 7 * MUX2_UM2))
     assert cost[16] == pytest.approx(30 * (16 + MACRO_EXTRA_ROWS) * SRAM_BIT_UM2)
     assert cost[9] < 30 * (9 + MACRO_EXTRA_ROWS) * SRAM_BIT_UM2
@@ -148,7 +148,7 @@ def test_deep_memories_are_macros_and_shallow_ones_flip_flops() -> None:
 
 @pytest.mark.parametrize("part", [field.name for field in fields(AreaBreakdown)])
 def test_every_memory_is_in_its_part(part: str) -> None:
-    stored_mm2 = sum(memory.um2 for memory in memories(EDGE).get(part, ())) * 1e-6
+    stored_mm2 = sum(memory_um2(memory) for memory in memories(EDGE).get(part, ())) * 1e-6
     assert getattr(proxy_area(EDGE), part) >= stored_mm2 * (1 - 1e-12)
     assert set(memories(EDGE)) <= {field.name for field in fields(AreaBreakdown)}
 

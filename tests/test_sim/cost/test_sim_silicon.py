@@ -13,11 +13,13 @@ import pytest
 from silicon_fits import GATEWARE, made_up_fit, made_up_fits
 from sim.cost import area as area_model
 from sim.cost import silicon_fit
-from sim.cost.area_proxy import AreaBreakdown, RamShape, memories, proxy_area
+from sim.cost.area_parts import AreaBreakdown
+from sim.cost.area_proxy import proxy_area
 from sim.cost.config_columns import ConfigColumns
 from sim.cost.fpga_resources import resource_columns, resources
 from sim.cost.logic_area import AREA_PARTS, fitted_area, fitted_areas, logic_area
 from sim.cost.memory_macros import memory_macros
+from sim.cost.ram_shapes import RamShape, memories
 from sim.cost.silicon_features import FEATURES
 from sim.cost.silicon_fit import AREA, FPGA_FIGURES, ModuleFit
 from sim.cost.silicon_modules import MODULES, silicon_memories

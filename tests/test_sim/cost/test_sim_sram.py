@@ -8,8 +8,8 @@ import pytest
 
 from hwgen import memory_modules
 from project_root import ROOT
-from sim.cost.area_proxy import memories
 from sim.cost.memory_macros import memory_macros
+from sim.cost.ram_shapes import memories
 from sim.cost.sram import (
     FLIP_FLOP_ROWS,
     MACRO_BITS,
