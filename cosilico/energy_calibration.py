@@ -17,7 +17,7 @@ from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
 from sim.spec.spaces import SPACE_NAMES
-from testbench.power.fitting import fit_energy
+from testbench.power.fitting import fit_clocks
 from testbench.power.plan import energy_plan
 from testbench.power.samples import EnergySample, sample_energy
 from testbench.power.workloads import FITTED, HELD_OUT, workload
@@ -83,16 +83,7 @@ def calibrate_energy_to_file(
             known = config in plan.fitted
             fitted += [run for run in runs if known and run.workload in FITTED]
             held_out += [run for run in runs if not known or run.workload in HELD_OUT]
-    fits = []
-    for clock_mhz in sorted({run.config.clock_mhz for run in fitted}):
-        fits.append(
-            fit_energy(
-                [run for run in fitted if run.config.clock_mhz == clock_mhz],
-                [run for run in held_out if run.config.clock_mhz == clock_mhz],
-                silicon,
-                flow=cells.flow(clock_mhz).identity,
-            )
-        )
+    fits = fit_clocks(fitted, held_out, silicon, lambda clock_mhz: cells.flow(clock_mhz).identity)
     made = EnergyFits(
         gateware_hash=gateware_hash(),
         tool=f"pyosys {version('pyosys')}",

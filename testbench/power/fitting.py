@@ -1,7 +1,7 @@
 """Fit of energy to runs that were simulated in mapped modules, and its errors on runs that it has not seen."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from sim.cost.silicon_shapes import FIFO, SHAPED
 from sim.spec.accelerator import AcceleratorConfig
 from testbench.power.samples import EnergySample
 
-__all__ = ["direct_parts", "fit_energy", "memory_name"]
+__all__ = ["direct_parts", "fit_clocks", "fit_energy", "memory_name"]
 
 _MEMORIES: Mapping[tuple[str, str], str] = {
     ("lane", "register_file"): "register_files",
@@ -97,6 +97,33 @@ def fit_energy(
         fitted=_errors(fitted, fits, silicon),
         held_out=_errors(held_out, fits, silicon),
     )
+
+
+def fit_clocks(
+    fitted: Sequence[EnergySample],
+    held_out: Sequence[EnergySample],
+    silicon: SiliconFits,
+    flow: Callable[[float], str],
+) -> list[EnergyFit]:
+    """Fit the runs of each clock, by rising clocks.
+
+    Parameters
+    ----------
+    fitted, held_out : sequence of EnergySample
+    silicon : SiliconFits
+        Of the same gateware.
+    flow : callable
+        Identity of the mapping for a clock.
+    """
+    return [
+        fit_energy(
+            [run for run in fitted if run.config.clock_mhz == clock_mhz],
+            [run for run in held_out if run.config.clock_mhz == clock_mhz],
+            silicon,
+            flow=flow(clock_mhz),
+        )
+        for clock_mhz in sorted({run.config.clock_mhz for run in fitted})
+    ]
 
 
 def direct_parts(sample: EnergySample) -> dict[str, float]:
