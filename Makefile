@@ -114,6 +114,7 @@ evidence: $(STAMP) ## the joint truth, searches judged by it, claims of papers (
 	$(BIN)/python benchmarks/joint_rtl.py --joint $(EVIDENCE)/joint --work $(EVIDENCE)/joint_rtl $(AT)
 	$(BIN)/cosilico compare $(EVIDENCE)/joint --seeds 10 --budget 1000 --out $(EVIDENCE)/compared_defaults --resume $(AT)
 	cp $(EVIDENCE)/compared_defaults/comparison.json benchmarks/compared_joint_defaults.json
+	cp $(EVIDENCE)/compared_defaults/curves.svg docs/explanation/joint_regret.svg
 	$(BIN)/cosilico compare $(EVIDENCE)/joint --tuned benchmarks/tune_strategies.json --seeds 10 --budget 1000 --out $(EVIDENCE)/compared --resume $(AT)
 	cp $(EVIDENCE)/compared/comparison.json benchmarks/compared_joint.json
 	$(BIN)/python benchmarks/claims_rhnas.py $(AT)

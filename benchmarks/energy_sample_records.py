@@ -13,7 +13,7 @@ __all__ = ["record_of", "samples_of"]
 
 _FIGURES = ("cycles", "execute_busy", "macs", "read_bytes", "write_bytes", "store_bytes")
 _MODULE = ("kind", "size", "instances", "simulated", "area_um2", "leakage_uw")
-"""What a module has in all runs of its accelerator; the rest it has for each."""
+"""Fields of a module that are the same in all runs of its accelerator."""
 
 _WORK = tuple(field.name for field in fields(ModuleEnergy) if field.name not in _MODULE)
 _MACRO = tuple(field.name for field in fields(MacroAccesses))
