@@ -33,7 +33,7 @@ from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import SPACE_NAMES
 from testbench.power.fitting import fit_clocks
-from testbench.power.plan import energy_plan
+from testbench.power.plan import energy_plan, split_runs
 from testbench.power.samples import sample_energy
 from testbench.power.workloads import FITTED, HELD_OUT, workload
 from testbench.validation.journal import Journal
@@ -100,8 +100,7 @@ def fits_of(records: list[dict[str, Any]], plan: SamplePlan, silicon: SiliconFit
     runs = [sample for record in records for sample in samples_of(record)]
     known = {fit.clock_mhz for fit in silicon.fits if fit.clock_mhz}
     runs = [run for run in runs if run.config.clock_mhz in known]
-    fitted = [run for run in runs if run.config in plan.fitted and run.workload in FITTED]
-    held_out = [run for run in runs if run.config in plan.held_out or run.workload in HELD_OUT]
+    fitted, held_out = split_runs(plan, runs)
     return EnergyFits(
         gateware_hash=gateware_hash(),
         tool=_tool(),

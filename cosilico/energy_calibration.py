@@ -18,7 +18,7 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
 from sim.spec.spaces import SPACE_NAMES
 from testbench.power.fitting import fit_clocks
-from testbench.power.plan import energy_plan
+from testbench.power.plan import energy_plan, split_runs
 from testbench.power.samples import EnergySample, sample_energy
 from testbench.power.workloads import FITTED, HELD_OUT, workload
 
@@ -74,16 +74,14 @@ def calibrate_energy_to_file(
         feature_nm=target.feature_nm if feature_nm is None else feature_nm,
     )
     plan = energy_plan([SPACE_NAMES[name] for name in names], seed=seed, samples=samples)
-    fitted: list[EnergySample] = []
-    held_out: list[EnergySample] = []
+    runs: list[EnergySample] = []
     with progress_bar() as report:
         for done, config in enumerate((*plan.fitted, *plan.held_out)):
             report("accelerators", done, len(plan.fitted) + len(plan.held_out))
-            runs = _runs(config, cells, jobs, report)
-            known = config in plan.fitted
-            fitted += [run for run in runs if known and run.workload in FITTED]
-            held_out += [run for run in runs if not known or run.workload in HELD_OUT]
-    fits = fit_clocks(fitted, held_out, silicon, lambda clock_mhz: cells.flow(clock_mhz).identity)
+            runs += _runs(config, cells, jobs, report)
+    fits = fit_clocks(
+        *split_runs(plan, runs), silicon, lambda clock_mhz: cells.flow(clock_mhz).identity
+    )
     made = EnergyFits(
         gateware_hash=gateware_hash(),
         tool=f"pyosys {version('pyosys')}",

@@ -4,15 +4,17 @@ Half of those that are drawn have activation tables, whether their space has or 
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from hwgen.synthesis.sample_accelerators import SamplePlan
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import HardwareSpace
+from testbench.power.samples import EnergySample
+from testbench.power.workloads import FITTED, HELD_OUT
 
-__all__ = ["MOST_MACS", "SAMPLES", "energy_plan"]
+__all__ = ["MOST_MACS", "SAMPLES", "energy_plan", "split_runs"]
 
 SAMPLES = 9
 """Accelerators of a space: six are fitted to, and three held out."""
@@ -49,3 +51,17 @@ def energy_plan(
         plan.held_out.extend(points[2::3])
         plan.fitted.extend(point for place, point in enumerate(points) if place % 3 != 2)
     return plan
+
+
+def split_runs(
+    plan: SamplePlan, runs: Iterable[EnergySample]
+) -> tuple[list[EnergySample], list[EnergySample]]:
+    """Runs to fit, and runs to judge by: of other accelerators, or of networks that are held out."""
+    fitted, held_out = [], []
+    for run in runs:
+        known = run.config in plan.fitted
+        if known and run.workload in FITTED:
+            fitted.append(run)
+        if not known or run.workload in HELD_OUT:
+            held_out.append(run)
+    return fitted, held_out
