@@ -1,12 +1,13 @@
 """Fit of energy to runs that were simulated in mapped modules, and its errors on runs that it has not seen."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from hwgen.synthesis.fitting import fit_error, non_negative_least_squares
+from hwgen.verilog.identifiers import plain
 from sim.cost.energy_activities import (
     ACTIVITIES,
     MEMORY_ACTIVITIES,
@@ -24,7 +25,7 @@ from testbench.power.samples import EnergySample
 
 __all__ = ["direct_parts", "fit_clocks", "fit_energy", "memory_name"]
 
-_MEMORIES: Mapping[tuple[str, str], str] = {
+_MEMORIES = {
     ("lane", "register_file"): "register_files",
     ("lane", "accumulators"): "saved_accumulators",
     ("lane", "parameters"): "parameter_memory",
@@ -33,7 +34,9 @@ _MEMORIES: Mapping[tuple[str, str], str] = {
     ("requantizer_unit", "table"): "requantizers",
     ("weight_store", "bank"): "weight_store",
 }
-"""Names of memories by their module and the beginning of their name in it."""
+"""Names of memories by their module and the beginning of their name in it, as the gateware has it."""
+
+_EMITTED = {(module, plain(begins)): name for (module, begins), name in _MEMORIES.items()}
 
 _PARTS = {module.kind: module.part for module in MODULES}
 
@@ -44,13 +47,20 @@ _OF_MEMORY = {"saved_accumulators": "register_files"}
 def memory_name(module: str, memory: str) -> str:
     """Name of the memories that a macro in a kind of module is of.
 
+    Parameters
+    ----------
+    module : str
+        Kind of module.
+    memory : str
+        Name in the emitted Verilog, behind those of modules between that have no cells of their own.
+
     Raises
     ------
     KeyError
         If it is no memory of a module.
     """
     own = memory.split(".")[0]
-    return _MEMORIES[module, own.rstrip("0123456789").rstrip("_")]
+    return _EMITTED[module, own.rstrip("0123456789").rstrip("_")]
 
 
 def fit_energy(

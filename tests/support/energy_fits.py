@@ -30,7 +30,7 @@ _INSTANCES = {
     "parameter_memory": ("lane", "parameters"),
     "window_rings": ("lane", "ring.bank_2"),
     "local_memory": ("pe", "bank_1"),
-    "requantizers": ("requantizer_unit", "table"),
+    "requantizers": ("requantizer_unit", "table_value_2"),
     "weight_store": ("weight_store", "bank_0"),
 }
 

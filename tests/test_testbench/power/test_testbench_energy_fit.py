@@ -1,6 +1,7 @@
 """Energy of runs by module and activity: the sums, the fit, its errors and its file."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 
 from energy_fits import made_up_energy, made_up_energy_fits, made_up_run
+from hwgen.emit import emit_modules
+from hwgen.module_names import module_kind
 from silicon_fits import made_up_fits
 from sim.cost import energy as asked
 from sim.cost import energy_fit, silicon_fit
@@ -17,6 +20,8 @@ from sim.cost.energy_parts import Activity, EnergyBreakdown, Work
 from sim.cost.energy_proxy import proxy_energy
 from sim.cost.external_interface import ExternalInterface
 from sim.cost.fitted_energy import fitted_energies, fitted_energy, interface_class
+from sim.cost.silicon_modules import MODULES, macro_memories
+from sim.cost.silicon_shapes import FIFO
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import DesignFileError, StaleCalibrationError
 from sim.spec.spaces import EDGE, TINY
@@ -168,6 +173,30 @@ def test_memories_are_known_by_module_and_name() -> None:
     assert memory_name("lane", "register_file") == "register_files"
     with pytest.raises(KeyError):
         memory_name("lane", "bank_0")
+
+
+def test_every_memory_of_an_accelerator_has_a_name() -> None:
+    """A word of Verilog has another name as an instance: the activation table."""
+    config = replace(TINY.default, activation_table=1, weight_store_kb=64)
+    emission = emit_modules(config)
+    modules = {module.name: module for module in emission.modules}
+    memories = {memory.name for memory in emission.memories}
+    kinds = {module.kind for module in MODULES}
+
+    def kind_of(module: str) -> str:
+        return module_kind(module.removesuffix(f"_{config.fingerprint:08x}"))
+
+    def named(module: str, kind: str, before: str) -> Iterator[str]:
+        """Names of the memories in a module, and in those below that are of its kind."""
+        for instance in modules[module].instances:
+            if instance.module in memories:
+                yield memory_name(kind, before + instance.name)
+            elif kind_of(instance.module) not in kinds | {FIFO}:
+                yield from named(instance.module, kind, f"{before}{instance.name}.")
+
+    own = [name for name in modules if kind_of(name) in kinds]
+    names = {name for module in own for name in named(module, kind_of(module), "")}
+    assert names == set(macro_memories())
 
 
 def test_a_file_comes_back(tmp_path: Path) -> None:
