@@ -8,6 +8,7 @@ from sim.spec.accelerator_record import accelerator_of
 from sim.spec.errors import DesignFileError
 from testbench.power.direct import MacroAccesses, ModuleEnergy, RunEnergy
 from testbench.power.samples import EnergySample
+from testbench.power.workloads import workload
 
 __all__ = ["record_of", "samples_of"]
 
@@ -73,6 +74,7 @@ def _sample(config: Any, modules: Sequence[Any], run: Mapping[str, Any]) -> Ener
     return EnergySample(
         config=config,
         workload=run["workload"],
+        results=workload(run["workload"]).results,
         **figures,
         energy=RunEnergy(
             cycles=figures["cycles"],

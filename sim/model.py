@@ -146,6 +146,7 @@ def _of_rows(
                 name=layer.name,
                 kind=layer.kind,
                 macs=layer.macs,
+                results=layer.results,
                 cycles=int(cycles[i]),
                 execute_busy=int(busy[Queue.EXECUTE]),
                 read_bytes=int(moved[0]),

@@ -23,8 +23,8 @@ class LayerPrediction:
     ----------
     name : str
     kind : LayerKind
-    macs : int
-        Of one image.
+    macs, results : int
+        Multiply-accumulates of one image, and values that the layer makes of it.
     cycles : int
         From the end of the layer before (the doorbell for the first) to the layer's own end: the
         latest done of its EXECUTE and STORE descriptors. The sum where images take turns.
@@ -41,6 +41,7 @@ class LayerPrediction:
     name: str
     kind: LayerKind
     macs: int
+    results: int
     cycles: int
     execute_busy: int
     read_bytes: int

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from sim.cost.area import areas
 from sim.cost.energy import energies
+from sim.cost.energy_parts import Work
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.network import Network
 from sim.sweep import SweepColumn
@@ -149,17 +150,18 @@ def _areas(costing: Costing) -> NDArray[np.float64]:
     return areas(costing.configs)
 
 
-_macs: WeakKeyDictionary[Network, int] = WeakKeyDictionary()
+_work: WeakKeyDictionary[Network, Work] = WeakKeyDictionary()
 
 
-def _macs_of(network: Network) -> int:
-    """Multiply-accumulates of a network for one image; kept while it lives."""
-    if network not in _macs:
-        _macs[network] = network.macs
-    return _macs[network]
+def _work_of(network: Network) -> Work:
+    """Work of a network for one image; kept while it lives."""
+    if network not in _work:
+        _work[network] = Work(macs=network.macs, results=network.results)
+    return _work[network]
 
 
 def _energies(costing: Costing) -> NDArray[np.float64]:
+    work = _work_of(costing.network)
     return energies(
         costing.configs,
         cycles=costing["cycles"],
@@ -167,7 +169,8 @@ def _energies(costing: Costing) -> NDArray[np.float64]:
         read_bytes=costing["read_bytes"],
         write_bytes=costing["write_bytes"],
         store_bytes=costing["store_bytes"],
-        macs=costing.images * _macs_of(costing.network),
+        macs=costing.images * work.macs,
+        results=costing.images * work.results,
     )
 
 

@@ -40,6 +40,7 @@ def energies(
     write_bytes: NDArray[np.int64],
     store_bytes: NDArray[np.int64],
     macs: int,
+    results: int,
 ) -> NDArray[np.float64]:
     """Energy of one image on each of n accelerators, pJ : float64[n].
 
@@ -48,8 +49,8 @@ def energies(
     configs : sequence of AcceleratorConfig
     cycles, execute_busy, read_bytes, write_bytes, store_bytes : int64[n]
         As in :class:`Activity`.
-    macs : int
-        Multiply-accumulates of the network for one image.
+    macs, results : int
+        Multiply-accumulates of the network for one image, and values that its layers make.
     """
     fits = _fits()
     if fits is not None:
@@ -57,6 +58,7 @@ def energies(
             "cycle": cycles,
             "busy": execute_busy,
             "mac": np.full(len(configs), macs),
+            "result": np.full(len(configs), results),
             "read": read_bytes,
             "write": write_bytes,
             "store": store_bytes,

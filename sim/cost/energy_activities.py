@@ -12,14 +12,15 @@ ACTIVITIES: Mapping[str, str] = {
     "cycle": "cycles of the run",
     "busy": "cycles in which EXECUTE works",
     "mac": "cycles in which all multipliers would do the MACs",
+    "result": "cycles in which all requantizers would make the values that layers make",
     "read": "beats that the bytes read from external memory fill",
     "write": "beats that the bytes written to external memory fill",
     "store": "rows read from the weight store",
 }
 """Activities by name."""
 
-_COMPUTING = ("busy", "mac")
-_MOVING = ("cycle", "busy", "read", "write", "store")
+_COMPUTING = ("busy", "mac", "result")
+_MOVING = ("cycle", "busy", "result", "read", "write", "store")
 
 PART_ACTIVITIES: Mapping[str, tuple[str, ...]] = {
     "multiply_accumulate": _COMPUTING,
@@ -36,11 +37,15 @@ PART_ACTIVITIES: Mapping[str, tuple[str, ...]] = {
 }
 """Activities by which the switching of modules in a part of the area may grow."""
 
-MEMORY_ACTIVITIES = ("busy", "mac", "read", "write", "store")
+MEMORY_ACTIVITIES = ("busy", "mac", "result", "read", "write", "store")
 """Activities by which the accesses to a macro may grow."""
 
 _ROWS: Mapping[str, tuple[tuple[str, ...], Callable[[AcceleratorConfig], float]]] = {
     "mac": (("pes_x", "pes_y", "simd_units", "compute_lanes"), lambda c: c.macs),
+    "result": (
+        ("pes_x", "pes_y", "simd_units", "compute_lanes"),
+        lambda c: c.pes * c.compute_lanes * c.requantizer_width,
+    ),
     "read": (("io_bandwidth_gbps", "clock_mhz"), lambda c: c.bus_bytes),
     "write": (("io_bandwidth_gbps", "clock_mhz"), lambda c: c.bus_bytes),
     "store": (("simd_units",), lambda c: c.row_bytes),
@@ -56,7 +61,7 @@ def activity_counts(ask: Ask, totals: Mapping[str, Any]) -> dict[str, Any]:
     ask : callable
         See :class:`sim.cost.silicon_sums.Ask`.
     totals : mapping of str to number or array
-        Cycles, MACs and bytes, by activity.
+        Cycles, MACs, made values and bytes, by activity.
     """
     counts = {name: totals[name] for name in ACTIVITIES}
     for name, (fields, unit) in _ROWS.items():

@@ -4,15 +4,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Protocol
 
-__all__ = ["Activity", "EnergyBreakdown", "HasMacs", "Prediction", "Work"]
+__all__ = ["Activity", "EnergyBreakdown", "HasWork", "Prediction", "Work"]
 
 
-class HasMacs(Protocol):
+class HasWork(Protocol):
     """A layer: a prediction's or a network's."""
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates for one image."""
+        ...
+
+    @property
+    def results(self) -> int:
+        """Values that are made for one image."""
         ...
 
 
@@ -50,7 +55,7 @@ class Prediction(Protocol):
         ...
 
     @property
-    def layers(self) -> Sequence[HasMacs]:
+    def layers(self) -> Sequence[HasWork]:
         """Layers that were run."""
         ...
 
@@ -61,11 +66,12 @@ class Work:
 
     Parameters
     ----------
-    macs : int
-        Multiply-accumulates for one image.
+    macs, results : int
+        Multiply-accumulates and made values, for one image.
     """
 
     macs: int
+    results: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,19 +84,19 @@ class Activity:
         Cycles in all, and in which EXECUTE works.
     read_bytes, write_bytes : int
         External bytes.
-    layers : sequence with ``macs``
+    layers : sequence with ``macs`` and ``results``
         ``network.layers`` will do.
     store_bytes : int
         Bytes read from the weight store.
     images : int
-        Images of the run, each of which costs the layers' MACs.
+        Images of the run, each of which costs the layers' MACs and results.
     """
 
     total_cycles: int
     execute_busy: int
     read_bytes: int
     write_bytes: int
-    layers: Sequence[HasMacs]
+    layers: Sequence[HasWork]
     store_bytes: int = 0
     images: int = 1
 

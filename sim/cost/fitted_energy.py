@@ -78,6 +78,7 @@ def fitted_energy(
         "cycle": prediction.total_cycles,
         "busy": prediction.execute_busy,
         "mac": prediction.images * sum(layer.macs for layer in prediction.layers),
+        "result": prediction.images * sum(layer.results for layer in prediction.layers),
         "read": prediction.read_bytes,
         "write": prediction.write_bytes,
         "store": prediction.store_bytes,
@@ -103,7 +104,7 @@ def fitted_energies(
     ----------
     columns : ConfigColumns
     totals : mapping of str to int64[n]
-        Cycles, MACs and bytes, by activity.
+        Cycles, MACs, made values and bytes, by activity.
     fits, silicon : EnergyFits, SiliconFits
     """
     energies = np.zeros(len(columns))

@@ -147,6 +147,11 @@ class Layer:
         pixels = self.output.height * self.output.width
         return pixels * int(self.weights.size)
 
+    @property
+    def results(self) -> int:
+        """Values that the layer makes for one image."""
+        return math.prod(self.output.shape)
+
 
 def operations(layer: Layer) -> int:
     """Multiply-accumulates of a layer, or what a pool compares or adds."""

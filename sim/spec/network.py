@@ -224,6 +224,11 @@ class Network:
         """Multiply-accumulates for one image."""
         return sum(layer.macs for layer in self.layers)
 
+    @property
+    def results(self) -> int:
+        """Values that all layers make for one image."""
+        return sum(layer.results for layer in self.layers)
+
     def _check_concatenations(self, known: dict[str, TensorSpec], factors: set[str]) -> None:
         """Raise where a concatenation's parts are not there, or cannot lie where they must."""
         within = {source.name: "" for source in self.inputs}

@@ -170,6 +170,7 @@ def _counts(sample: EnergySample) -> dict[str, Any]:
         "cycle": sample.cycles,
         "busy": sample.execute_busy,
         "mac": sample.macs,
+        "result": sample.results,
         "read": sample.read_bytes,
         "write": sample.write_bytes,
         "store": sample.store_bytes,
@@ -263,7 +264,7 @@ def _predicted(sample: EnergySample, fits: EnergyFits, silicon: SiliconFits) -> 
         read_bytes=sample.read_bytes,
         write_bytes=sample.write_bytes,
         store_bytes=sample.store_bytes,
-        layers=(Work(macs=sample.macs),),
+        layers=(Work(macs=sample.macs, results=sample.results),),
     )
     breakdown = fitted_energy(sample.config, activity, fits, silicon)
     return {

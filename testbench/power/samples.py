@@ -56,6 +56,8 @@ class EnergySample:
     workload : str
     cycles, execute_busy, macs, read_bytes, write_bytes, store_bytes : int
         As the performance model predicts them; the cycles are those of the RTL as well.
+    results : int
+        Values that the workload's layers make.
     energy : RunEnergy
     """
 
@@ -67,6 +69,7 @@ class EnergySample:
     read_bytes: int
     write_bytes: int
     store_bytes: int
+    results: int
     energy: RunEnergy
 
 
@@ -155,6 +158,7 @@ def _sample(config: AcceleratorConfig, network: Network, file: Path) -> EnergySa
     return EnergySample(
         config=config,
         workload=network.name,
+        results=network.results,
         **{name: value for name, value in record.items() if name != "energy"},
         energy=RunEnergy(
             cycles=energy["cycles"],

@@ -103,6 +103,7 @@ def made_up_run(
         cycles=totals["cycle"],
         execute_busy=totals["busy"],
         macs=totals["mac"],
+        results=totals["result"],
         read_bytes=totals["read"],
         write_bytes=totals["write"],
         store_bytes=totals["store"],

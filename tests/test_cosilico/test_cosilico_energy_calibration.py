@@ -101,6 +101,7 @@ def test_one_command_runs_fits_and_writes(
                 "cycle": run.total_cycles,
                 "busy": run.execute_busy,
                 "mac": network.macs,
+                "result": network.results,
                 "read": run.read_bytes,
                 "write": run.write_bytes,
                 "store": run.store_bytes,

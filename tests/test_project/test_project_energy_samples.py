@@ -16,6 +16,7 @@ from sim.spec.spaces import SPACE_NAMES, TINY
 from testbench.power.fitting import direct_parts
 from testbench.power.plan import energy_plan
 from testbench.power.samples import EnergySample
+from testbench.power.workloads import workload as network
 
 TOTALS = {"cycle": 900, "busy": 700, "mac": 40_000, "read": 3_000, "write": 500, "store": 0}
 PLAN = energy_plan([TINY], samples=6)
@@ -25,6 +26,7 @@ SILICON = made_up_fits()
 def run(config: AcceleratorConfig, workload: str, factor: int = 1) -> EnergySample:
     """Run whose modules take what made-up fits say."""
     totals = {name: factor * value for name, value in TOTALS.items()}
+    totals["result"] = network(workload).results
     made = made_up_run(
         config, totals, made_up_energy(1, config.clock_mhz), SILICON.cells(config.clock_mhz)
     )

@@ -30,7 +30,7 @@ class Macs:
     """Layer as the energy proxy sees it."""
 
     def __init__(self, macs: int) -> None:
-        self.macs = macs
+        self.macs, self.results = macs, 0
 
 
 IDLE = Activity(total_cycles=0, execute_busy=0, read_bytes=0, write_bytes=0, layers=())
@@ -140,5 +140,6 @@ def test_many_accelerators_cost_what_each_costs() -> None:
         write_bytes=np.array([160, 3]),
         store_bytes=np.array([0, 0]),
         macs=300,
+        results=0,
     )
     assert totals.tolist() == [asked.energy(CONFIG, run).total for run in (BUSY, small)]

@@ -40,6 +40,7 @@ def totals(seed: int) -> dict[str, int]:
         "cycle": busy + int(rng.integers(100, 3000)),
         "busy": busy,
         "mac": int(rng.integers(10_000, 500_000)),
+        "result": int(rng.integers(1000, 50_000)),
         "read": int(rng.integers(1000, 30_000)),
         "write": int(rng.integers(100, 3000)),
         "store": int(rng.integers(0, 20_000)),
@@ -53,7 +54,7 @@ def activity(of: dict[str, int]) -> Activity:
         read_bytes=of["read"],
         write_bytes=of["write"],
         store_bytes=of["store"],
-        layers=(Work(macs=of["mac"]),),
+        layers=(Work(macs=of["mac"], results=of["result"]),),
     )
 
 
@@ -114,7 +115,7 @@ def test_a_run_of_twice_everything_takes_twice_as_much() -> None:
         assert most == pytest.approx(2 * least)
 
 
-@pytest.mark.parametrize("more", ["cycle", "busy", "mac", "read", "write", "store"])
+@pytest.mark.parametrize("more", ["cycle", "busy", "mac", "result", "read", "write", "store"])
 def test_more_work_never_takes_less(more: str) -> None:
     before = totals(4)
     after = before | {more: before[more] + 1000}
@@ -258,6 +259,7 @@ def test_a_shipped_fit_takes_the_place_of_the_proxy_where_its_silicon_is_shipped
             write_bytes=arrays["write"],
             store_bytes=arrays["store"],
             macs=totals(5)["mac"],
+            results=totals(5)["result"],
         )
         return float(value)
 
