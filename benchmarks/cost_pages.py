@@ -7,7 +7,7 @@ from typing import Any
 from hwgen.synthesis.cacti import TRANSISTORS
 from page_tables import table_lines
 from sim.cost.area_proxy import MACRO_EXTRA_ROWS, SINGLE_PORT_BIT_UM2, SRAM_BIT_UM2, memory_um2
-from sim.cost.external_interface import SPACE_INTERFACES, ExternalInterface, interface_price
+from sim.cost.external_interface import ExternalInterface, interface_class, interface_price
 from sim.cost.memory_macros import memory_macros
 from sim.cost.sram import MACRO_BITS, MACRO_ROWS, highest_mhz, macro, memory_cells
 from sim.cost.sram_table import Macro, MemoryCells
@@ -169,9 +169,9 @@ def interface_prices(results: Results) -> str:
     for interface, title in _INTERFACES.items():
         bandwidths = {
             value
-            for name, space in SPACE_NAMES.items()
-            if SPACE_INTERFACES[name] is interface
+            for space in SPACE_NAMES.values()
             for value in space.values["io_bandwidth_gbps"]
+            if interface_class(value) is interface
         }
         for bandwidth in sorted(bandwidths):
             price = interface_price(interface, bandwidth)

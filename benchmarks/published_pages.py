@@ -1,6 +1,7 @@
 """Table of published accelerators beside ours with as many multipliers and as much local memory."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def _area_rows(results: Results, fits: SiliconFits) -> list[list[str]]:
     shrink = (results["area_nm"] / _FITTED_NM) ** 2
     rows = []
     for entry in results["accelerators"]:
-        own = fitted_area(own_accelerator(entry), fits)
+        own = replace(fitted_area(own_accelerator(entry), fits), external_interface=0.0)
         memories = own.local_memory + own.register_files + own.parameter_memory
         scaled = own.total * shrink
         rows.append(

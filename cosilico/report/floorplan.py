@@ -18,7 +18,10 @@ PARTS = {
     "arithmetic": ("multipliers, accumulators", ("multiply_accumulate", "accumulators")),
     "requantizers": ("requantizers", ("requantizers", "parameter_memory")),
     "interconnect": ("interconnect", ("interconnect",)),
-    "system": ("weight store, bus and control", ("weight_store", "bus", "control")),
+    "system": (
+        "weight store, bus and control, external interface",
+        ("weight_store", "bus", "control", "external_interface"),
+    ),
 }
 """CSS class of a drawn part: its name and the parts of the area model that it stands for."""
 

@@ -11,7 +11,7 @@ from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = ["OUTSIDE", "floorplan"]
 
-OUTSIDE = ("weight_store", "bus", "control")
+OUTSIDE = ("weight_store", "bus", "control", "external_interface")
 """Parts beside the PE grid; all others are in its PEs."""
 
 _SIDE = 800.0

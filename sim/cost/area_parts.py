@@ -36,6 +36,8 @@ class AreaBreakdown:
         Buffers of the memory port, and the registers between beats, vectors and rows.
     control : float
         Descriptors: fetch buffer, queues, and those that the engines hold.
+    external_interface : float
+        Pads, PHY and controller of the external memory (:mod:`sim.cost.external_interface`).
     """
 
     multiply_accumulate: float
@@ -49,8 +51,12 @@ class AreaBreakdown:
     interconnect: float
     bus: float
     control: float
+    external_interface: float
 
     @property
     def total(self) -> float:
-        """Sum of all parts, mm²."""
-        return float(sum(getattr(self, part.name) for part in fields(self)))
+        """Sum of all parts, mm², added one after another as those of many accelerators are."""
+        total = 0.0
+        for part in fields(self):
+            total += getattr(self, part.name)
+        return total

@@ -84,6 +84,7 @@ def proxy_area(config: AcceleratorConfig) -> AreaBreakdown:
         interconnect=_mm2(config.pes * _interconnect_um2(config)),
         bus=_mm2(stored["bus"] + _bus_um2(config)),
         control=_mm2(stored["control"] + _descriptors_um2(config)),
+        external_interface=0.0,
     )
 
 

@@ -8,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.spaces import HardwareSpace
 
-__all__ = ["ConfigColumns"]
+__all__ = ["FEW", "ConfigColumns"]
+
+FEW = 64
+"""Accelerators up to which sums of many functions are faster for each alone than by columns."""
 
 _NAMES = tuple(field.name for field in fields(AcceleratorConfig))
 
@@ -25,10 +27,13 @@ class ConfigColumns:
         Values of each field, each once.
     places : mapping of str to int64[n]
         Of each accelerator, the place of its value.
+    configs : sequence of AcceleratorConfig
+        The accelerators.
     """
 
     values: Mapping[str, Sequence[Any]]
     places: Mapping[str, NDArray[np.int64]]
+    configs: Sequence[AcceleratorConfig]
 
     @classmethod
     def of(cls, configs: Sequence[AcceleratorConfig]) -> "ConfigColumns":
@@ -39,26 +44,18 @@ class ConfigColumns:
             known: dict[Any, int] = {}
             row = [known.setdefault(getattr(config, name), len(known)) for config in configs]
             values[name], places[name] = list(known), np.array(row, np.int64)
-        return cls(values=values, places=places)
-
-    @classmethod
-    def of_space(cls, space: HardwareSpace) -> "ConfigColumns":
-        """Columns of all points of a space, in the order of its flat index."""
-        rest = np.arange(len(space))
-        places = {name: np.zeros(len(space), np.int64) for name in _NAMES}
-        for name, size in zip(reversed(list(space.values)), reversed(space.sizes), strict=True):
-            rest, places[name] = np.divmod(rest, size)
-        values: dict[str, Sequence[Any]] = {name: [getattr(space.default, name)] for name in _NAMES}
-        return cls(values=values | dict(space.values), places=places)
+        return cls(values=values, places=places, configs=configs)
 
     def __len__(self) -> int:
         """Return the number of accelerators."""
         return len(self.places[_NAMES[0]])
 
     def look_up(
-        self, names: Sequence[str], function: Callable[[AcceleratorConfig], float]
+        self,
+        names: Sequence[str],
+        function: Callable[[AcceleratorConfig], float | NDArray[np.float64]],
     ) -> NDArray[np.float64]:
-        """Values of a function that depends on the fields of these names alone : float64[n].
+        """Values of a function that depends on the fields of these names alone : float64[n], or of k numbers float64[n, k].
 
         It is asked once for all accelerators that are alike in them.
         """
@@ -69,23 +66,22 @@ class ConfigColumns:
         for name in names:
             key = key * len(self.values[name]) + self.places[name]
             combinations *= len(self.values[name])
-        if combinations > max(len(self), 1 << 16):
+        if combinations > 4 * len(self):
             _, key = np.unique(key, return_inverse=True)
             combinations = int(key.max()) + 1
         first = np.full(combinations, -1)
         first[key[::-1]] = np.arange(len(self))[::-1]
-        table = np.zeros(combinations)
-        for place in np.flatnonzero(first >= 0):
-            table[place] = function(self.config(int(first[place])))
-        return table[key]
+        asked = np.flatnonzero(first >= 0)
+        known = np.array([function(self.configs[int(first[place])]) for place in asked], np.float64)
+        places = np.zeros(combinations, np.int64)
+        places[asked] = np.arange(len(asked))
+        taken: NDArray[np.float64] = known[places[key]]
+        return taken
 
     def select(self, chosen: NDArray[np.bool_]) -> "ConfigColumns":
         """Columns of the chosen accelerators."""
         places = {name: place[chosen] for name, place in self.places.items()}
-        return ConfigColumns(values=self.values, places=places)
-
-    def config(self, index: int) -> AcceleratorConfig:
-        """Return an accelerator."""
-        return AcceleratorConfig(
-            **{name: self.values[name][self.places[name][index]] for name in _NAMES}
-        )
+        configs = self.configs
+        if not chosen.all():
+            configs = [self.configs[place] for place in np.flatnonzero(chosen).tolist()]
+        return ConfigColumns(values=self.values, places=places, configs=configs)

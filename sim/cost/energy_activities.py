@@ -1,12 +1,20 @@
 """Activities of a run that energy grows by: counts of what each part of an accelerator does, from the model's totals."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from sim.cost.silicon_sums import Ask
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.cost.config_columns import ConfigColumns
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["ACTIVITIES", "MEMORY_ACTIVITIES", "PART_ACTIVITIES", "activity_counts"]
+__all__ = [
+    "ACTIVITIES",
+    "MEMORY_ACTIVITIES",
+    "PART_ACTIVITIES",
+    "activity_columns",
+    "activity_counts",
+]
 
 ACTIVITIES: Mapping[str, str] = {
     "cycle": "cycles of the run",
@@ -40,7 +48,7 @@ PART_ACTIVITIES: Mapping[str, tuple[str, ...]] = {
 MEMORY_ACTIVITIES = ("busy", "mac", "result", "read", "write", "store")
 """Activities by which the accesses to a macro may grow."""
 
-_ROWS: Mapping[str, tuple[tuple[str, ...], Callable[[AcceleratorConfig], float]]] = {
+_UNITS: Mapping[str, tuple[tuple[str, ...], Callable[[AcceleratorConfig], float]]] = {
     "mac": (("pes_x", "pes_y", "simd_units", "compute_lanes"), lambda c: c.macs),
     "result": (
         ("pes_x", "pes_y", "simd_units", "compute_lanes"),
@@ -50,20 +58,29 @@ _ROWS: Mapping[str, tuple[tuple[str, ...], Callable[[AcceleratorConfig], float]]
     "write": (("io_bandwidth_gbps", "clock_mhz"), lambda c: c.bus_bytes),
     "store": (("simd_units",), lambda c: c.row_bytes),
 }
-"""Divisors of the totals: fields that they depend on, and their value."""
+"""Units of activities that do not count cycles: fields that they depend on, and their size."""
 
 
-def activity_counts(ask: Ask, totals: Mapping[str, Any]) -> dict[str, Any]:
-    """Counts of all activities, of one accelerator or of many.
+def activity_counts(config: AcceleratorConfig, totals: Mapping[str, float]) -> dict[str, float]:
+    """Counts of all activities of a run.
 
     Parameters
     ----------
-    ask : callable
-        See :class:`sim.cost.silicon_sums.Ask`.
-    totals : mapping of str to number or array
+    config : AcceleratorConfig
+    totals : mapping of str to number
         Cycles, MACs, made values and bytes, by activity.
     """
-    counts = {name: totals[name] for name in ACTIVITIES}
-    for name, (fields, unit) in _ROWS.items():
-        counts[name] = totals[name] / ask(fields, unit)
-    return counts
+    return {
+        name: totals[name] / (_UNITS[name][1](config) if name in _UNITS else 1.0)
+        for name in ACTIVITIES
+    }
+
+
+def activity_columns(
+    columns: ConfigColumns, totals: Mapping[str, NDArray[np.int64]]
+) -> dict[str, NDArray[np.float64]]:
+    """Counts as :func:`activity_counts`, of many accelerators : float64[n] each, of totals int64[n]."""
+    return {
+        name: totals[name] / (columns.look_up(*_UNITS[name]) if name in _UNITS else 1.0)
+        for name in ACTIVITIES
+    }

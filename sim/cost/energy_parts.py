@@ -142,5 +142,8 @@ class EnergyBreakdown:
 
     @property
     def total(self) -> float:
-        """Sum of all parts, pJ."""
-        return float(sum(getattr(self, part.name) for part in fields(self)))
+        """Sum of all parts, pJ, added one after another as those of many accelerators are."""
+        total = 0.0
+        for part in fields(self):
+            total += getattr(self, part.name)
+        return total

@@ -24,13 +24,14 @@ from sim.spec.rules import Choice, Integer, Name, Number, OrNone
 
 __all__ = [
     "FIGURES_FILE",
-    "SPACE_INTERFACES",
+    "HYPERBUS_GBPS",
     "TECHNOLOGY_NM",
     "ExternalInterface",
     "Figure",
     "InterfaceFigures",
     "InterfacePrice",
     "Source",
+    "interface_class",
     "interface_figures",
     "interface_price",
 ]
@@ -48,14 +49,15 @@ class ExternalInterface(StrEnum):
     """Digital PHY, full swing: 8-bit buses of up to 0.4 GB/s, as HyperRAM and other octal PSRAM have."""
 
 
-SPACE_INTERFACES = MappingProxyType(
-    {
-        "tiny": ExternalInterface.HYPERBUS,
-        "edge": ExternalInterface.LPDDR4,
-        "nahas": ExternalInterface.LPDDR4,
-    }
-)
-"""Interface of the accelerators of a space, by the space's name."""
+HYPERBUS_GBPS = 3.2
+"""Bandwidth up to which the external memory is HyperRAM, eight buses at most; beyond, it is LPDDR4."""
+
+
+def interface_class(io_bandwidth_gbps: float) -> ExternalInterface:
+    """Class of the external memory of an accelerator, by its bandwidth."""
+    if io_bandwidth_gbps <= HYPERBUS_GBPS:
+        return ExternalInterface.HYPERBUS
+    return ExternalInterface.LPDDR4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,33 +10,37 @@
 Area, clock and leakage of the cells are those of the fitted silicon (:mod:`sim.cost.silicon_fit`). Wires have no length.
 """
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sim.cost.config_columns import ConfigColumns
-from sim.cost.energy_activities import activity_counts
+from sim.cost.config_columns import FEW, ConfigColumns
+from sim.cost.energy_activities import ACTIVITIES, activity_columns, activity_counts
 from sim.cost.energy_fit import EnergyFit, EnergyFits
 from sim.cost.energy_parts import EnergyBreakdown, Prediction
-from sim.cost.external_interface import ExternalInterface, interface_price
+from sim.cost.external_interface import interface_class, interface_price
 from sim.cost.logic_area import fitted_memory_cells
 from sim.cost.ram_shapes import RamShape
-from sim.cost.silicon_features import FEATURES
 from sim.cost.silicon_fit import AREA, CLOCK, LEAKAGE, SiliconFit, SiliconFits
-from sim.cost.silicon_modules import MODULES, SiliconMemory, silicon_memories
+from sim.cost.silicon_modules import MODULES, SiliconMemory, SiliconModule, silicon_memories
 from sim.cost.silicon_shapes import FIFO, FLIP_FLOP_MEMORY
-from sim.cost.silicon_sums import Ask, figure_of, shape_figure
+from sim.cost.silicon_terms import (
+    SameFit,
+    Term,
+    figures_of,
+    module_fields,
+    shape_figures,
+    sums_alone,
+    sums_together,
+    term,
+)
 from sim.cost.sram import FLIP_FLOP_ROWS, sram
-from sim.cost.sram_table import MemoryCells
 from sim.spec.accelerator import AcceleratorConfig
 
-__all__ = ["ENERGY_PARTS", "HYPERBUS_GBPS", "fitted_energies", "fitted_energy", "interface_class"]
-
-HYPERBUS_GBPS = 3.2
-"""Bandwidth up to which the external memory is HyperRAM, eight buses at most; beyond, it is LPDDR4."""
+__all__ = ["ENERGY_PARTS", "fitted_energies", "fitted_energy"]
 
 ENERGY_PARTS: Mapping[str, str] = {
     "multiply_accumulate": "multiply_accumulate",
@@ -54,6 +58,14 @@ ENERGY_PARTS: Mapping[str, str] = {
 """Part of the energy that has what a part of the area takes."""
 
 _STATIC = (AREA, CLOCK, LEAKAGE)
+_LEAKS = len(ACTIVITIES)
+"""Place of leakage, behind the activities, in the prices of a term."""
+
+_PRICES = _LEAKS + 1
+"""Prices of a term: pJ for each count of an activity, and of leakage for a cycle."""
+
+_KEPT = 64
+"""Fits and clocks of which terms are kept."""
 
 
 def fitted_energy(
@@ -83,13 +95,7 @@ def fitted_energy(
         "write": prediction.write_bytes,
         "store": prediction.store_bytes,
     }
-
-    def ask(names: Any, function: Any) -> Any:
-        return function(config)
-
-    clock = config.clock_mhz
-    parts = _parts(fits.cells(clock), silicon.cells(clock), clock, ask, totals)
-    return EnergyBreakdown(**{name: float(value) for name, value in parts.items()})
+    return _of_totals(config, totals, fits, silicon)
 
 
 def fitted_energies(
@@ -98,7 +104,7 @@ def fitted_energies(
     fits: EnergyFits,
     silicon: SiliconFits,
 ) -> NDArray[np.float64]:
-    """Energies of runs on many accelerators, pJ : float64[n].
+    """Energies of runs on many accelerators, pJ : float64[n], bit by bit those of :func:`fitted_energy`.
 
     Parameters
     ----------
@@ -107,12 +113,23 @@ def fitted_energies(
         Cycles, MACs, made values and bytes, by activity.
     fits, silicon : EnergyFits, SiliconFits
     """
+    if len(columns) <= FEW:
+        runs = zip(*(totals[name].tolist() for name in ACTIVITIES), strict=True)
+        each = [
+            _of_totals(config, dict(zip(ACTIVITIES, run, strict=True)), fits, silicon).total
+            for config, run in zip(columns.configs, runs, strict=True)
+        ]
+        return np.array(each, np.float64)
     energies = np.zeros(len(columns))
     for place, clock in enumerate(columns.values["clock_mhz"]):
         chosen = columns.places["clock_mhz"] == place
+        if not chosen.any():
+            continue
+        terms = _terms(SameFit((fits.cells(clock), silicon.cells(clock))), clock)
         alike = columns.select(chosen)
-        own = {name: values[chosen] for name, values in totals.items()}
-        parts = _parts(fits.cells(clock), silicon.cells(clock), clock, alike.look_up, own)
+        counts = activity_columns(alike, {name: own[chosen] for name, own in totals.items()})
+        prices = {part: own.T for part, own in sums_together(terms, alike).items()}
+        parts = _parts(prices, counts)
         total = np.zeros(int(chosen.sum()))
         for name in EnergyBreakdown.__dataclass_fields__:
             total = total + parts[name]
@@ -120,119 +137,128 @@ def fitted_energies(
     return energies
 
 
-def interface_class(config: AcceleratorConfig) -> ExternalInterface:
-    """Class of the external memory of an accelerator, by its bandwidth."""
-    if config.io_bandwidth_gbps <= HYPERBUS_GBPS:
-        return ExternalInterface.HYPERBUS
-    return ExternalInterface.LPDDR4
+def _of_totals(
+    config: AcceleratorConfig, totals: Mapping[str, float], fits: EnergyFits, silicon: SiliconFits
+) -> EnergyBreakdown:
+    """Energy by part of a run with such totals by activity."""
+    clock = config.clock_mhz
+    prices = _prices(SameFit((fits.cells(clock), silicon.cells(clock))), config)
+    return EnergyBreakdown(**_parts(prices, activity_counts(config, totals)))
 
 
-def _parts(
-    fit: EnergyFit, silicon: SiliconFit, clock_mhz: float, ask: Ask, totals: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Energies by part, of one accelerator or of many that are mapped for the same clock."""
-    counts = activity_counts(ask, totals)
-    seconds = counts["cycle"] / (clock_mhz * 1e6)
+def _parts(prices: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str, Any]:
+    """Energies by part : numbers, or float64[n] of prices float64[k, n], added in the same order."""
     parts: dict[str, Any] = dict.fromkeys(EnergyBreakdown.__dataclass_fields__, 0.0)
-    leakage_uw: Any = 0.0
-    values = {name: ask(feature.fields, feature.value) for name, feature in FEATURES.items()}
+    leakage: Any = 0.0
+    for part, own in prices.items():
+        for place, name in enumerate(ACTIVITIES):
+            parts[part] = parts[part] + own[place] * counts[name]
+        leakage = leakage + own[_LEAKS] * counts["cycle"]
+    return parts | {"leakage": leakage}
+
+
+@lru_cache(maxsize=1 << 13)
+def _prices(same: SameFit, config: AcceleratorConfig) -> dict[str, list[float]]:
+    """Prices by part of an accelerator; kept, as each of its layers is asked for."""
+    sums = sums_alone(_terms(same, config.clock_mhz), config)
+    return {part: values.tolist() for part, values in sums.items()}
+
+
+@lru_cache(maxsize=_KEPT)
+def _terms(same: SameFit, clock_mhz: float) -> list[Term]:
+    """Prices of all that accelerators with a clock have, by part of the energy."""
+    fit, silicon = same.fits
+    return [
+        *_module_terms(fit, silicon, clock_mhz),
+        *_memory_terms(fit, silicon, clock_mhz),
+        term("external_memory", ("io_bandwidth_gbps", "clock_mhz"), _external),
+    ]
+
+
+def _module_terms(fit: EnergyFit, silicon: SiliconFit, clock_mhz: float) -> Iterator[Term]:
     for module in MODULES:
-        number = ask(module.fields, module.number)
-        if not np.any(number):
-            continue
-        area, clock, leakage = (
-            figure_of(silicon, module.kind, figure, values) for figure in _STATIC
-        )
-        own = clock * counts["cycle"] + area * _rate(fit.switching, module.kind, counts)
-        part = ENERGY_PARTS[module.part]
-        parts[part] = parts[part] + number * own
-        leakage_uw = leakage_uw + number * leakage
+        switching = fit.switching.get(module.kind, {})
+        value = _of_module(silicon, module, switching, clock_mhz)
+        yield term(ENERGY_PARTS[module.part], module_fields(module), value)
+
+
+def _of_module(
+    silicon: SiliconFit, module: SiliconModule, switching: Mapping[str, float], clock_mhz: float
+) -> Callable[[AcceleratorConfig], NDArray[np.float64]]:
+    def value(config: AcceleratorConfig) -> NDArray[np.float64]:
+        number = module.number(config)
+        if not number:
+            return np.zeros(_PRICES)
+        figures = figures_of(silicon, module, _STATIC, config)
+        return number * _static(figures, switching, clock_mhz)
+
+    return value
+
+
+def _static(
+    figures: NDArray[np.float64],
+    switching: Mapping[str, float],
+    clock_mhz: float,
+) -> NDArray[np.float64]:
+    """Prices of cells with an area, a clock and a leakage."""
+    area_um2, clock_pj, leakage_uw = figures
+    prices = np.zeros(_PRICES)
+    prices[_PLACES["cycle"]] = clock_pj
+    for name, femtojoules in switching.items():
+        prices[_PLACES[name]] += area_um2 * femtojoules * 1e-3
+    prices[_LEAKS] = leakage_uw / clock_mhz  # µW for a cycle in µs are pJ
+    return prices
+
+
+def _memory_terms(fit: EnergyFit, silicon: SiliconFit, clock_mhz: float) -> Iterator[Term]:
     cells = fitted_memory_cells(silicon, clock_mhz)
+
+    def macro(kind: SiliconMemory, shape: RamShape) -> NDArray[Any]:
+        """Prices of a memory of macros, or of flip-flops."""
+        if shape.rows <= FLIP_FLOP_ROWS:
+            return cell(FLIP_FLOP_MEMORY, shape)
+        figures = sram(shape.width, shape.rows, ports=shape.ports, cells=cells)
+        prices = np.zeros(_PRICES)
+        rows = fit.memories.get(kind.name)
+        for accesses, picojoules in (
+            ({} if rows is None else rows.reads, figures.read_pj),
+            ({} if rows is None else rows.writes, figures.write_pj),
+        ):
+            for name, number in accesses.items():
+                prices[_PLACES[name]] += picojoules * number
+        prices[_LEAKS] = figures.leakage_uw / clock_mhz
+        return prices
+
+    def cell(kind: str, shape: RamShape) -> NDArray[Any]:
+        """Prices of what is mapped for a memory."""
+        figures = shape_figures(silicon, kind, _STATIC, shape)
+        return _static(figures, fit.switching.get(kind, {}), clock_mhz)
+
+    def of(kind: SiliconMemory) -> Callable[[AcceleratorConfig], NDArray[np.float64]]:
+        def value(config: AcceleratorConfig) -> NDArray[np.float64]:
+            shape = kind.shape(config)
+            if not shape.count:
+                return np.zeros(_PRICES)
+            prices = macro(kind, shape)
+            if kind.fifo:
+                prices = prices + cell(FIFO, shape)
+            return shape.count * prices
+
+        return value
+
     for kind in silicon_memories():
-        number = ask(kind.fields, kind.number)
-        if np.any(number):
-            energy, leakage = _memory(fit, silicon, kind, cells, ask, counts)
-            part = ENERGY_PARTS[kind.part]
-            parts[part] = parts[part] + number * energy
-            leakage_uw = leakage_uw + number * leakage
-    parts["leakage"] = leakage_uw * seconds * 1e6
-    for way in ("read", "write"):
-        price = ask(("io_bandwidth_gbps", "clock_mhz"), partial(_external_pj, way=way))
-        parts["external_memory"] = parts["external_memory"] + totals[way] * price
-    return parts
+        yield term(ENERGY_PARTS[kind.part], (*kind.fields, *kind.shape_fields), of(kind))
 
 
-def _rate(
-    switching: Mapping[str, Mapping[str, float]], kind: str, counts: Mapping[str, Any]
-) -> Any:
-    """Energy of a module's switching, pJ for each µm²."""
-    total: Any = 0.0
-    for activity, coefficient in switching.get(kind, {}).items():
-        total = total + coefficient * 1e-3 * counts[activity]
-    return total
+def _external(config: AcceleratorConfig) -> NDArray[np.float64]:
+    """Prices of beats on their way, in the interface and in the memory device."""
+    price = interface_price(interface_class(config.io_bandwidth_gbps), config.io_bandwidth_gbps)
+    prices = np.zeros(_PRICES)
+    bits = 8 * config.bus_bytes
+    prices[_PLACES["read"]] = bits * (price.read_pj_per_bit + price.device_read_pj_per_bit)
+    prices[_PLACES["write"]] = bits * (price.write_pj_per_bit + price.device_write_pj_per_bit)
+    return prices
 
 
-def _memory(
-    fit: EnergyFit,
-    silicon: SiliconFit,
-    kind: SiliconMemory,
-    cells: MemoryCells,
-    ask: Ask,
-    counts: Mapping[str, Any],
-) -> tuple[Any, Any]:
-    """Energy, pJ, and leakage, µW, of each memory of a kind, with the FIFO around it."""
-
-    def of_shape(name: str) -> Any:
-        def figure(config: AcceleratorConfig) -> float:
-            return _shape_figures(silicon, kind.shape(config), cells)[name]
-
-        return ask(kind.shape_fields, figure)
-
-    rows = fit.memories.get(kind.name)
-    reads = _counted({} if rows is None else rows.reads, counts)
-    writes = _counted({} if rows is None else rows.writes, counts)
-    energy = of_shape("read_pj") * reads + of_shape("write_pj") * writes
-    energy = energy + of_shape(CLOCK) * counts["cycle"]
-    energy = energy + of_shape(AREA) * _rate(fit.switching, FLIP_FLOP_MEMORY, counts)
-    leakage = of_shape(LEAKAGE)
-    if kind.fifo:
-
-        def around(figure: str) -> Any:
-            def value(config: AcceleratorConfig) -> float:
-                return shape_figure(silicon, FIFO, figure, kind.shape(config))
-
-            return ask(kind.shape_fields, value)
-
-        energy = energy + around(CLOCK) * counts["cycle"]
-        energy = energy + around(AREA) * _rate(fit.switching, FIFO, counts)
-        leakage = leakage + around(LEAKAGE)
-    return energy, leakage
-
-
-def _counted(coefficients: Mapping[str, float], counts: Mapping[str, Any]) -> Any:
-    total: Any = 0.0
-    for activity, coefficient in coefficients.items():
-        total = total + coefficient * counts[activity]
-    return total
-
-
-def _shape_figures(silicon: SiliconFit, shape: RamShape, cells: MemoryCells) -> dict[str, float]:
-    """Figures of a memory: of flip-flops as they are fitted, else of its macros."""
-    if shape.rows <= FLIP_FLOP_ROWS:
-        own = {name: shape_figure(silicon, FLIP_FLOP_MEMORY, name, shape) for name in _STATIC}
-        return own | {"read_pj": 0.0, "write_pj": 0.0}
-    figures = sram(shape.width, shape.rows, ports=shape.ports, cells=cells)
-    return {
-        **dict.fromkeys(_STATIC, 0.0),
-        LEAKAGE: figures.leakage_uw,
-        "read_pj": figures.read_pj,
-        "write_pj": figures.write_pj,
-    }
-
-
-def _external_pj(config: AcceleratorConfig, way: str) -> float:
-    """Energy of a byte on its way, in the interface and in the memory device."""
-    price = interface_price(interface_class(config), config.io_bandwidth_gbps)
-    if way == "read":
-        return 8 * (price.read_pj_per_bit + price.device_read_pj_per_bit)
-    return 8 * (price.write_pj_per_bit + price.device_write_pj_per_bit)
+_PLACES = {name: place for place, name in enumerate(ACTIVITIES)}
+"""Place of each activity in the prices of a term."""

@@ -4,8 +4,9 @@ Look-up tables and flip-flops of logic are sums of features with fitted coeffici
 what a memory takes follows from its bits and rows (:mod:`sim.cost.silicon_shapes`).
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,14 @@ from sim.cost.config_columns import ConfigColumns
 from sim.cost.ram_shapes import RamShape
 from sim.cost.silicon_fit import FPGA_FIGURES, SiliconFit, SiliconFits, shipped
 from sim.cost.silicon_shapes import FPGA_MEMORIES
-from sim.cost.silicon_sums import shape_figure, sum_parts
+from sim.cost.silicon_terms import (
+    SameFit,
+    Term,
+    figure_terms,
+    shape_figures,
+    sums_alone,
+    sums_together,
+)
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = ["NO_RESOURCES", "Resources", "fpga_figure", "resource_columns", "resources"]
@@ -81,32 +89,41 @@ def resources(config: AcceleratorConfig, family: str, fits: SiliconFits | None =
     DesignFileError
         If the fits have no such family, or a module is missing.
     """
-    fit = (fits or shipped()).fpga(family)
-    return Resources(**{figure: fpga_figure(config, fit, figure) for figure in FPGA_FIGURES})
+    terms = _terms(SameFit(((fits or shipped()).fpga(family),)))
+    return Resources(**dict(zip(FPGA_FIGURES, _totals(sums_alone(terms, config)), strict=True)))
 
 
 def resource_columns(
     columns: ConfigColumns, family: str, fits: SiliconFits | None = None
 ) -> dict[str, NDArray[np.float64]]:
     """Resources of many accelerators by name : float64[n] each, those of :func:`resources`."""
-    fit = (fits or shipped()).fpga(family)
-    sums = {}
-    for figure in FPGA_FIGURES:
-        parts = sum_parts(fit, figure, columns.look_up, _memory(fit, figure))
-        sums[figure] = np.zeros(len(columns)) + sum(parts.values())
-    return sums
+    terms = _terms(SameFit(((fits or shipped()).fpga(family),)))
+    if not len(columns):
+        return {figure: np.zeros(0) for figure in FPGA_FIGURES}
+    totals = _totals(sums_together(terms, columns))
+    return {figure: totals[:, place] for place, figure in enumerate(FPGA_FIGURES)}
 
 
 def fpga_figure(config: AcceleratorConfig, fit: SiliconFit, figure: str) -> float:
     """Return an accelerator's amount of a resource by a fit."""
-    parts = sum_parts(fit, figure, lambda names, function: function(config), _memory(fit, figure))
-    return float(sum(parts.values()))
+    totals = _totals(sums_alone(_terms(SameFit((fit,))), config))
+    return float(totals[FPGA_FIGURES.index(figure)])
 
 
-def _memory(fit: SiliconFit, figure: str) -> Callable[[RamShape], float]:
-    """Figure of a memory of a shape."""
+@lru_cache(maxsize=8)
+def _terms(same: SameFit) -> list[Term]:
+    """Terms of all figures."""
+    (fit,) = same.fits
 
-    def own(shape: RamShape) -> float:
-        return shape_figure(fit, FPGA_MEMORIES[shape.ports - 1], figure, shape)
+    def memory(shape: RamShape) -> NDArray[np.float64]:
+        return shape_figures(fit, FPGA_MEMORIES[shape.ports - 1], FPGA_FIGURES, shape)
 
-    return own
+    return figure_terms(fit, FPGA_FIGURES, memory)
+
+
+def _totals(sums: Mapping[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """Sum over all parts : float64[4], or of many accelerators float64[n, 4]."""
+    total = np.zeros(len(FPGA_FIGURES))
+    for values in sums.values():
+        total = total + values
+    return total

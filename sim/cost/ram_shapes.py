@@ -1,5 +1,6 @@
 """Memories of an accelerator: what the generators build of each size, by part of the area."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sim.spec.accelerator import (
@@ -12,8 +13,9 @@ from sim.spec.accelerator import (
 )
 from sim.spec.bus import DESCRIPTOR_PORT_BYTES
 from sim.spec.descriptor import Queue, fields_of
+from sim.spec.remembered import remembered
 
-__all__ = ["RamShape", "descriptor_bits", "memories", "store_banks"]
+__all__ = ["MEMORIES", "RamShape", "descriptor_bits", "memories", "store_banks"]
 
 RECORD_BITS = 80
 """Requantization parameters of one output channel."""
@@ -56,49 +58,53 @@ class RamShape:
 
 def memories(config: AcceleratorConfig) -> dict[str, tuple[RamShape, ...]]:
     """RAM primitives of the generated accelerator, by the part of the area that counts them."""
-    lanes = config.pes * config.compute_lanes
-    vector_bits, row_bits = 8 * config.vector_bytes, 8 * config.row_bytes
-    records_bits = RECORD_BITS * config.requantizer_width
-    ring_rows = WINDOW_VECTORS // DOT_WIDTH
-    return {
-        "requantizers": tuple(
-            RamShape(
-                width=8 * TABLE_ROW_ENTRIES,
-                rows=TABLE_ROWS,
-                count=lanes * config.requantizer_width,
-                ports=1,
-            )
-            for _ in range(config.activation_table)
-        ),
-        "parameter_memory": (
-            RamShape(width=records_bits, rows=2 * REQUANTIZER_PHASES, count=lanes),
-        ),
-        "register_files": (
-            RamShape(width=row_bits, rows=2 * config.weight_rows, count=lanes),
-            RamShape(width=row_bits, rows=config.accumulator_rows, count=lanes),
-        ),
-        "window_rings": (RamShape(width=vector_bits, rows=ring_rows, count=DOT_WIDTH * lanes),),
-        "local_memory": (
-            RamShape(
-                width=vector_bits,
-                rows=config.bank_depth,
-                count=lanes,
-                ports=1,
-            ),
-        ),
-        "weight_store": tuple(
-            RamShape(
-                width=row_bits,
-                rows=-(-config.store_rows // banks),
-                count=banks,
-                ports=1,
-            )
-            for banks in (store_banks(config),)
-            if config.store_rows
-        ),
-        "bus": (RamShape(width=vector_bits, rows=STORED_VECTORS),),
-        "control": _descriptor_memories(config),
-    }
+    return {part: of(config) for part, of in MEMORIES.items()}
+
+
+def _lanes(config: AcceleratorConfig) -> int:
+    return config.pes * config.compute_lanes
+
+
+def _activation_tables(config: AcceleratorConfig) -> tuple[RamShape, ...]:
+    if not config.activation_table:
+        return ()
+    number = _lanes(config) * config.requantizer_width
+    return (RamShape(width=8 * TABLE_ROW_ENTRIES, rows=TABLE_ROWS, count=number, ports=1),)
+
+
+def _parameters(config: AcceleratorConfig) -> tuple[RamShape, ...]:
+    width = RECORD_BITS * config.requantizer_width
+    return (RamShape(width=width, rows=2 * REQUANTIZER_PHASES, count=_lanes(config)),)
+
+
+def _register_files(config: AcceleratorConfig) -> tuple[RamShape, ...]:
+    """Weights, and saved accumulators."""
+    return tuple(
+        RamShape(width=8 * config.row_bytes, rows=rows, count=_lanes(config))
+        for rows in (2 * config.weight_rows, config.accumulator_rows)
+    )
+
+
+def _window_rings(config: AcceleratorConfig) -> tuple[RamShape, ...]:
+    width, rows = 8 * config.vector_bytes, WINDOW_VECTORS // DOT_WIDTH
+    return (RamShape(width=width, rows=rows, count=DOT_WIDTH * _lanes(config)),)
+
+
+def _local_memory(config: AcceleratorConfig) -> tuple[RamShape, ...]:
+    width = 8 * config.vector_bytes
+    return (RamShape(width=width, rows=config.bank_depth, count=_lanes(config), ports=1),)
+
+
+def _weight_store(config: AcceleratorConfig) -> tuple[RamShape, ...]:
+    if not config.store_rows:
+        return ()
+    banks = store_banks(config)
+    rows = -(-config.store_rows // banks)
+    return (RamShape(width=8 * config.row_bytes, rows=rows, count=banks, ports=1),)
+
+
+def _bus(config: AcceleratorConfig) -> tuple[RamShape, ...]:
+    return (RamShape(width=8 * config.vector_bytes, rows=STORED_VECTORS),)
 
 
 def store_banks(config: AcceleratorConfig) -> int:
@@ -112,6 +118,7 @@ def descriptor_bits(config: AcceleratorConfig) -> dict[Queue, int]:
     return {queue: sum(field.bits for field in fields_of(queue, tables=tables)) for queue in Queue}
 
 
+@remembered("activation_table")
 def _descriptor_memories(config: AcceleratorConfig) -> tuple[RamShape, ...]:
     """Fetch buffer, queues, and the lines of descriptors and bursts of the engines."""
     bits = descriptor_bits(config)
@@ -125,3 +132,16 @@ def _descriptor_memories(config: AcceleratorConfig) -> tuple[RamShape, ...]:
         RamShape(width=BURST_BITS, rows=HELD_TRANSFERS),
         RamShape(width=BURST_BITS, rows=BURSTS),
     )
+
+
+MEMORIES: Mapping[str, Callable[[AcceleratorConfig], tuple[RamShape, ...]]] = {
+    "requantizers": _activation_tables,
+    "parameter_memory": _parameters,
+    "register_files": _register_files,
+    "window_rings": _window_rings,
+    "local_memory": _local_memory,
+    "weight_store": _weight_store,
+    "bus": _bus,
+    "control": _descriptor_memories,
+}
+"""RAM primitives of each part of the area that has any."""

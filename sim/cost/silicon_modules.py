@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
-from sim.cost.ram_shapes import RamShape, memories
+from sim.cost.ram_shapes import MEMORIES, RamShape
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = [
@@ -231,5 +231,5 @@ def macro_memories() -> tuple[str, ...]:
 
 
 def _shape(part: str, index: int, config: AcceleratorConfig) -> RamShape:
-    shapes = memories(config)[part]
+    shapes = MEMORIES[part](config)
     return shapes[index] if shapes else RamShape(width=1, rows=1, count=0)

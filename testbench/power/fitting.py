@@ -175,7 +175,7 @@ def _counts(sample: EnergySample) -> dict[str, Any]:
         "write": sample.write_bytes,
         "store": sample.store_bytes,
     }
-    return activity_counts(lambda names, function: function(sample.config), totals)
+    return activity_counts(sample.config, totals)
 
 
 def _switching(samples: Sequence[EnergySample]) -> dict[str, dict[str, float]]:

@@ -76,7 +76,7 @@ def made_up_run(
     config: AcceleratorConfig, totals: dict[str, int], fit: EnergyFit, silicon: SiliconFit
 ) -> EnergySample:
     """Run whose modules take what fits say, module by module: a second way to the sums."""
-    counts: dict[str, Any] = activity_counts(lambda names, function: function(config), totals)
+    counts = activity_counts(config, totals)
     modules = []
     for (kind, size), number in module_counts(config, fpga=False).items():
         own = {

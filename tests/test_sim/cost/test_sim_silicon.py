@@ -15,7 +15,8 @@ from sim.cost import area as area_model
 from sim.cost import silicon_fit
 from sim.cost.area_parts import AreaBreakdown
 from sim.cost.area_proxy import proxy_area
-from sim.cost.config_columns import ConfigColumns
+from sim.cost.config_columns import FEW, ConfigColumns
+from sim.cost.external_interface import interface_class, interface_price
 from sim.cost.fpga_resources import resource_columns, resources
 from sim.cost.logic_area import AREA_PARTS, fitted_area, fitted_areas, logic_area
 from sim.cost.memory_macros import memory_macros
@@ -44,8 +45,9 @@ def drawn(space: HardwareSpace, number: int, seed: int) -> Iterator[AcceleratorC
 ANY = [*drawn(TINY, 60, 1), *drawn(EDGE, 60, 2)]
 
 
-def test_many_at_once_are_each_alone_bit_by_bit() -> None:
-    configs = ANY
+@pytest.mark.parametrize("number", [0, 1, FEW, FEW + 1, 120])
+def test_many_at_once_are_each_alone_bit_by_bit(number: int) -> None:
+    configs = ANY[:number]
     together = fitted_areas(ConfigColumns.of(configs), FITS)
     assert set(together) == set(AREA_PARTS) == {field.name for field in fields(AreaBreakdown)}
     for place, config in enumerate(configs):
@@ -61,14 +63,24 @@ def test_resources_of_many_at_once_are_each_alone(family: str) -> None:
         assert astuple(alone) == tuple(together[figure][place] for figure in FPGA_FIGURES)
 
 
-def test_a_space_has_its_points_in_order() -> None:
-    space = replace(TINY, values={**TINY.values, "pes_x": (1, 2), "weight_store_kb": (0, 16)})
-    columns = ConfigColumns.of_space(space)
-    assert len(columns) == len(space)
-    for place in random.Random(3).sample(range(len(space)), 50):
-        assert columns.config(place) == space.at(place)
-    assert len(ConfigColumns.of([])) == 0
-    assert fitted_areas(ConfigColumns.of([]), FITS)["bus"].shape == (0,)
+def test_chosen_columns_are_those_of_the_chosen() -> None:
+    columns = ConfigColumns.of(ANY)
+    chosen = np.array([config.pes_x > 1 for config in ANY])
+    own = [config for config, taken in zip(ANY, chosen, strict=True) if taken]
+    selected = columns.select(chosen)
+    assert list(selected.configs) == own
+    assert selected.look_up(("pes_x",), lambda config: config.pes_x).tolist() == [
+        config.pes_x for config in own
+    ]
+    assert columns.select(np.full(len(ANY), True)).configs is ANY
+
+
+@pytest.mark.parametrize("family", ["ecp5", "xilinx"])
+def test_no_accelerators_have_no_areas(family: str) -> None:
+    none = ConfigColumns.of([])
+    assert len(none) == 0
+    assert fitted_areas(none, FITS)["bus"].shape == (0,)
+    assert resource_columns(none, family, FITS)["lut"].shape == (0,)
 
 
 def test_a_look_up_asks_once_for_all_that_are_alike() -> None:
@@ -99,7 +111,11 @@ def test_parts_are_macros_and_logic() -> None:
         macros = memory_macros(config)
         total = sum(memory.area_mm2 for kinds in macros.values() for memory in kinds)
         logic = logic_area(config, FITS.cells(config.clock_mhz))
-        assert fitted_area(config, FITS).total == pytest.approx(logic + total, rel=1e-12)
+        bandwidth = config.io_bandwidth_gbps
+        interface = interface_price(interface_class(bandwidth), bandwidth).area_mm2
+        area = fitted_area(config, FITS)
+        assert area.external_interface == interface
+        assert area.total == pytest.approx(logic + total + interface, rel=1e-12)
 
 
 def test_memories_are_those_of_the_generator() -> None:
