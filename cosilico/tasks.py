@@ -1,7 +1,7 @@
 """Independent tasks in processes or on a cluster: all that a journal lacks, whatever is killed."""
 
 from collections.abc import Callable, Mapping
-from concurrent.futures import as_completed
+from concurrent.futures import Future, as_completed, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
@@ -53,6 +53,8 @@ def run_all(
     ------
     BrokenProcessPool
         If workers are killed again and again, and no task is done in between.
+    Exception
+        Whatever a task raises: no further task is begun, and those that run are ended and written first.
     """
     if scheduler is not None:
         run_on_cluster(
@@ -67,10 +69,24 @@ def run_all(
             with worker_pool(min(jobs, len(left)), prepare, arguments) as workers:
                 futures = {workers.submit(run, *tasks[key]): key for key in left}
                 report(step, total - len(left), total)
-                for future in as_completed(futures):
-                    journal.append(futures[future], future.result())
-                    report(step, len(journal.records), total)
+                try:
+                    for future in as_completed(futures):
+                        journal.append(futures[future], future.result())
+                        report(step, len(journal.records), total)
+                except Exception:
+                    _keep_finished(futures, journal)
+                    raise
         except BrokenProcessPool:
             failed = failed + 1 if len(journal.records) == before else 0
             if failed == _TRIES:
                 raise
+
+
+def _keep_finished(futures: Mapping[Future[Mapping[str, Any]], str], journal: Journal) -> None:
+    """Begin no further task, let those end that run, and write what has come of them."""
+    begun = [future for future in futures if not future.cancel()]
+    wait(begun)
+    for future in begun:
+        key = futures[future]
+        if future.exception() is None and key not in journal.records:
+            journal.append(key, future.result())

@@ -5,7 +5,7 @@ Half of those that are drawn have activation tables, whether their space has or 
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,10 +16,14 @@ from sim.spec.spaces import HardwareSpace
 __all__ = ["MOST_UNITS", "SAMPLES", "SamplePlan", "sample_plan"]
 
 SAMPLES = 66
-"""Accelerators of a fit: of three spaces 42 are fitted to, and 24 held out."""
+"""Accelerators that are drawn for a fit: of three spaces 42 are fitted to, and 24 held out."""
 
 MOST_UNITS = 256
 """SIMD units of a PE up to which accelerators are drawn; abc takes many minutes for larger PEs."""
+
+
+_PACE = 0.75
+"""Bandwidth of a paced bus, of what it carries at most."""
 
 
 class SamplePlan(NamedTuple):
@@ -40,7 +44,8 @@ def sample_plan(
 ) -> SamplePlan:
     """Draw accelerators, as many of each space: corners to fit, random points to fit and to judge in turn.
 
-    With fewer samples it is a part of the plan with more, each for the same.
+    With fewer samples what is drawn is a part of what is drawn with more, each for the same. At the end comes what no accelerator of
+    a clock has that is drawn: a bus that is paced.
 
     Parameters
     ----------
@@ -65,7 +70,29 @@ def sample_plan(
         plan.fitted.extend([*corners, *list(drawn)[::2]])
         plan.held_out.extend(list(drawn)[1::2])
         known.update(dict.fromkeys([*corners, *drawn]))
+    plan.fitted.extend(_paced(spaces, plan.fitted))
     return plan
+
+
+def _paced(
+    spaces: Sequence[HardwareSpace], fitted: Sequence[AcceleratorConfig]
+) -> Iterator[AcceleratorConfig]:
+    """Yield an accelerator whose bus is paced for every clock that has none: the smallest of a space, with less bandwidth."""
+    clocks = {config.clock_mhz for config in fitted if _is_paced(config)}
+    for space in spaces:
+        if space.clock_mhz not in clocks:
+            clocks.add(space.clock_mhz)
+            least = _least(space)
+            yield replace(least, io_bandwidth_gbps=round(_PACE * least.io_bandwidth_gbps, 6))
+
+
+def _is_paced(config: AcceleratorConfig) -> bool:
+    earn, cost = config.pacing
+    return earn < cost
+
+
+def _least(space: HardwareSpace) -> AcceleratorConfig:
+    return replace(space.default, **{name: values[0] for name, values in space.values.items()})  # type: ignore[arg-type]  # mypy sees an int or a float
 
 
 def _corners(space: HardwareSpace) -> list[AcceleratorConfig]:

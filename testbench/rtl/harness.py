@@ -252,7 +252,8 @@ def build(
     harness = _harness_text(config)
     main = _design_text(config, waves, chosen, block, coverage is not None)
     headers = {name: template_text(name) for name in (*HEADERS, DESIGN_HEADER)}
-    recipe = (*BUILD_RECIPE, toolchain_version(), chosen, block or "flat", str(optimize))
+    shown = () if waves is None else WRITERS[waves].flags
+    recipe = (*BUILD_RECIPE, toolchain_version(), chosen, block or "flat", str(optimize), *shown)
     key = content_key(verilog, main, harness, *headers.values(), *recipe)
 
     def make(directory: Path) -> None:

@@ -240,7 +240,7 @@ def build_executable(
         (directory / name).write_text(text)
     flags = [*BUILD_FLAGS, *VIEW_FLAGS[view], *flags]
     if waves is not None:
-        flags.append(WRITERS[waves].flag)
+        flags += WRITERS[waves].flags
         link = (*link, *wave_libraries(waves))
     if block is not None:
         flags.append("--hierarchical")

@@ -20,8 +20,8 @@ class WaveWriter:
         File that declares it.
     source : str
         File of Verilator's library with it, without its ending.
-    flag : str
-        Flag of Verilator.
+    flags : tuple of str
+        Flags of Verilator.
     libraries : tuple of str
         File names of shared libraries that it needs.
     headers : tuple of str
@@ -31,7 +31,7 @@ class WaveWriter:
     writer: str
     header: str
     source: str
-    flag: str
+    flags: tuple[str, ...]
     libraries: tuple[str, ...] = ()
     headers: tuple[str, ...] = ()
 
@@ -42,18 +42,21 @@ class WaveWriter:
         return {name: (folder / name).read_text() for name in self.headers}
 
 
+_ANY_WIDTH = ("--trace-max-width", "0")
+"""Else signals of more than 4,096 bits are left out."""
+
 WRITERS = {
     WaveFormat.VCD: WaveWriter(
         writer="VerilatedVcdC",
         header="verilated_vcd_c.h",
         source="verilated_vcd_c",
-        flag="--trace-vcd",
+        flags=("--trace-vcd", *_ANY_WIDTH),
     ),
     WaveFormat.FST: WaveWriter(
         writer="VerilatedFstC",
         header="verilated_fst_c.h",
         source="verilated_fst_c",
-        flag="--trace-fst",
+        flags=("--trace-fst", *_ANY_WIDTH),
         libraries=("liblz4.so.1", "libz.so.1"),
         headers=("lz4.h", "zlib.h"),
     ),

@@ -20,7 +20,7 @@ from hwgen.module_names import module_kind, module_size
 from hwgen.synthesis import samples, silicon_fitting
 from hwgen.synthesis.fitting import fit_error, fit_modules, non_negative_least_squares
 from hwgen.synthesis.module_counts import module_counts, require_counts
-from hwgen.synthesis.sample_accelerators import MOST_UNITS, SAMPLES, SamplePlan, sample_plan
+from hwgen.synthesis.sample_accelerators import MOST_UNITS, SAMPLES, sample_plan
 from hwgen.synthesis.samples import DesignSample, ModuleSample, sample_design
 from hwgen.synthesis.silicon_fitting import fit_fpga
 from hwgen.synthesis.sources import module_sources
@@ -108,8 +108,8 @@ def test_modules_of_random_accelerators_are_counted(
 def test_a_plan_draws_as_many_of_each_space_and_keeps_what_is_held_out_apart() -> None:
     plan = sample_plan(SPACES)
     both = [*plan.fitted, *plan.held_out]
-    assert len(both) == len(set(both)) == SAMPLES
-    assert (len(plan.fitted), len(plan.held_out)) == (42, 24)
+    assert len(both) == len(set(both)) == SAMPLES + 1  # the last has a paced bus
+    assert (len(plan.fitted), len(plan.held_out)) == (43, 24)
     assert all(space.default in plan.fitted for space in SPACES)
     for part in plan:
         assert {config.activation_table for config in part} == {0, 1}
@@ -124,8 +124,17 @@ def test_a_smaller_plan_is_a_part_of_a_larger_one() -> None:
     large, small = sample_plan(SPACES), sample_plan(SPACES, samples=27)
     assert set(small.fitted) < set(large.fitted)
     assert set(small.held_out) < set(large.held_out)
-    assert len(small.fitted) + len(small.held_out) == 27
-    assert len(sample_plan([TINY], samples=2).fitted) == 2
+    assert len(small.fitted) + len(small.held_out) == 27 + 1
+    assert len(sample_plan([TINY], samples=2).fitted) == 2 + 1
+
+
+def test_every_clock_of_a_plan_has_a_paced_bus() -> None:
+    for spaces in (SPACES, [TINY], [EDGE]):
+        fitted = sample_plan(spaces).fitted
+        paced = {config.clock_mhz for config in fitted if config.pacing[0] < config.pacing[1]}
+        assert paced == {space.clock_mhz for space in spaces}
+    least = sample_plan([TINY], samples=1).fitted[-1]
+    assert (least.io_bandwidth_gbps, least.pacing) == (0.3, (3, 4))
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -170,7 +179,7 @@ def test_errors_of_a_fit_are_those_of_whole_accelerators(monkeypatch: pytest.Mon
     # The noise is 2.5 % in the mean; sums over modules have less
     assert 0 < fit.fitted["lut"].mean < 0.025
     assert fit.held_out["lut"].worst < 0.05
-    assert seen[0] == ("accelerators", 0, SAMPLES)
+    assert seen[0] == ("accelerators", 0, SAMPLES + 1)
 
 
 def test_an_error_is_relative() -> None:
@@ -210,4 +219,6 @@ def test_a_sample_is_mapped_once_and_kept(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_plan_may_have_nothing_held_out() -> None:
-    assert sample_plan([TINY], samples=1) == SamplePlan([TINY.default], [])
+    fitted, held_out = sample_plan([TINY], samples=1)
+    assert fitted[0] == TINY.default
+    assert not held_out

@@ -3,11 +3,13 @@
 import dataclasses
 import functools
 import runpy
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from accelerators import WAVES
+from hwgen import verilator
 from hwgen.program import Program, compile_design
 from project_root import ROOT
 from sim.spec.descriptor import Queue
@@ -224,3 +226,18 @@ def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     )
     with pytest.raises(verilate.BuildError, match=expected):
         verilate.wave_libraries(WaveFormat.FST)
+
+
+@pytest.mark.rtl
+@pytest.mark.parametrize("form", WaveFormat)
+def test_signals_of_any_width_are_in_the_waves(form: WaveFormat, tmp_path: Path) -> None:
+    """Verilator leaves out those of more than 4,096 bits, as rows for several PE columns have, if it is not told."""
+    (tmp_path / "wide.v").write_text(
+        "module wide(input wire [4096:0] wide_in, output wire [4096:0] wide_out);\n"
+        "assign wide_out = ~wide_in;\nendmodule\n"
+    )
+    command = [verilator.executable(), "--cc", *WRITERS[form].flags, "wide.v", "--Mdir", "made"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    written = "".join(path.read_text() for path in (tmp_path / "made").glob("*.cpp"))
+    assert '"wide_in"' in written
+    assert '"wide_out"' in written
