@@ -32,6 +32,7 @@ from sim.cost.silicon_fit import SiliconFits
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import SPACE_NAMES
+from testbench.power.direct import MOST_SAMPLED, SAMPLED, SAMPLED_CELLS
 from testbench.power.fitting import fit_clocks
 from testbench.power.plan import energy_plan, split_runs
 from testbench.power.samples import sample_energy
@@ -113,6 +114,7 @@ def fits_of(records: list[dict[str, Any]], plan: SamplePlan, silicon: SiliconFit
 def _header() -> dict[str, Any]:
     return {
         "schema": 1,
+        "instances": [SAMPLED, MOST_SAMPLED, SAMPLED_CELLS],
         "gateware_hash": gateware_hash(),
         "tool": _tool(),
         "spaces": list(SPACE_NAMES),

@@ -2,12 +2,15 @@
 
 Each module is simulated by itself with what RTL simulation has shown at their ports and at those of the memories and
 modules below; what they show themselves must be what they have shown in RTL. Memories that are macros take what
-CACTI says for every access. Of modules with many instances a few are simulated and stand for all.
+CACTI says for every access. Of modules with many instances some are simulated and stand for all, more of small modules:
+their instances differ, as SIMD units without an output channel rest.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +26,24 @@ from sim.cost.sram import sram
 from testbench.power.instances import instance_scopes, module_signals, stimulus
 from testbench.power.waves import Waves, read_waves, wave_paths
 
-__all__ = ["MacroAccesses", "ModuleEnergy", "PoweredModules", "RunEnergy", "Window", "run_energy"]
+__all__ = [
+    "MOST_SAMPLED",
+    "SAMPLED",
+    "SAMPLED_CELLS",
+    "MacroAccesses",
+    "ModuleEnergy",
+    "PoweredModules",
+    "RunEnergy",
+    "Window",
+    "run_energy",
+]
 
 SAMPLED = 2
-"""Instances of a module that are simulated."""
+"""Instances of a module that are simulated, at least."""
+
+MOST_SAMPLED = 12
+SAMPLED_CELLS = 30_000
+"""Instances of a small module that are simulated, at most, and cells of all of them together."""
 
 _BUSY = "trace_busy"
 
@@ -171,7 +188,7 @@ def run_energy(
     window : Window, optional
         Without it the last run in the waveforms.
     sampled : int
-        Instances of a module that are simulated.
+        Instances of a large module that are simulated.
     progress : callable
         Called with the name of a step, how much of it is done and how much there is.
 
@@ -184,11 +201,12 @@ def run_energy(
     paths = wave_paths(waves)
     top = next(path for path in paths if path.endswith(f".{_BUSY}")).removesuffix(f".{_BUSY}")
     scopes = instance_scopes(netlists, top)
+    cells = {module.name: sum(module.cells.values()) for module in chosen}
     shown: dict[str, list[str]] = {}
     wanted = {f"{top}.{_BUSY}"}
     for name, model in models.items():
         netlist = netlists[name]
-        shown[name] = _spread(scopes[name], sampled)
+        shown[name] = _drawn(scopes[name], _number(cells[name], sampled), name)
         for scope in shown[name]:
             wanted |= module_signals(netlist, model, scope)
             wanted |= {
@@ -231,11 +249,18 @@ def run_energy(
     return RunEnergy(cycles=counted.stop - counted.start, modules=energies, macros=macros)
 
 
-def _spread(scopes: Sequence[str], number: int) -> list[str]:
-    """Some of the instances, from the first to the last."""
+def _number(cells: int, sampled: int) -> int:
+    """Instances to simulate of a module with so many cells."""
+    return max(sampled, min(MOST_SAMPLED, SAMPLED_CELLS // max(1, cells)))
+
+
+def _drawn(scopes: Sequence[str], number: int, seed: str) -> list[str]:
+    """Some of the instances: one by chance of each of so many equal stretches."""
     if len(scopes) <= number:
         return list(scopes)
-    return [scopes[place * (len(scopes) - 1) // max(1, number - 1)] for place in range(number)]
+    random = Random(seed)
+    ends = [place * len(scopes) // number for place in range(number + 1)]
+    return [scopes[random.randrange(first, end)] for first, end in pairwise(ends)]
 
 
 def _last_run(waves: Waves, busy: str) -> Window:

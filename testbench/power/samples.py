@@ -40,7 +40,7 @@ from testbench.validation.store_runs import steps_of
 
 __all__ = ["EnergySample", "sample_energy"]
 
-_VERSION = "2"
+_VERSION = "3"
 """Changes with what is kept."""
 
 _FILE = "energy.json"
@@ -92,7 +92,7 @@ def sample_energy(
     networks : sequence of Network
     flow : StandardCellFlow
     sampled : int
-        Instances of a module that are simulated and stand for all.
+        Instances of a large module that are simulated and stand for all.
     jobs : int, optional
         Processes that map modules; without it as many as there are processors.
     progress : callable

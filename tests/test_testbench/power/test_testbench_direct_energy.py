@@ -13,6 +13,7 @@ from hwgen.synthesis.sources import ModuleSource
 from hwgen.synthesis.targets import StandardCellFlow
 from powered_cells import CHARGE, FALL, LEAKAGE, POWERED, RISE, STEADY
 from sim.cost.sram import memory_cells, sram
+from testbench.power import direct
 from testbench.power.direct import PoweredModules, RunEnergy, Window, run_energy
 
 Instance = tuple[str, str, dict[str, list[int | str]], list[str], dict[str, int]]
@@ -188,9 +189,23 @@ def test_accesses_to_memories_are_counted(powered: PoweredModules, tmp_path: Pat
     assert macro.write_pj == pytest.approx(writes * figures.write_pj)
 
 
-def test_one_of_many_instances_stands_for_all(powered: PoweredModules, tmp_path: Path) -> None:
+def test_instances_are_drawn_of_all_and_more_of_small_modules() -> None:
+    scopes = [f"unit_{place}" for place in range(100)]
+    assert direct._drawn(scopes[:3], 3, "unit") == scopes[:3]
+    drawn = direct._drawn(scopes, 7, "unit")
+    assert drawn == direct._drawn(scopes, 7, "unit")
+    places = [scopes.index(scope) for scope in drawn]
+    assert [place * 7 // 100 for place in places] == list(range(7))
+    numbers = [direct._number(cells, 2) for cells in (10, 3000, 4000, 20_000)]
+    assert numbers == [direct.MOST_SAMPLED, 10, 7, 2]
+
+
+def test_one_of_many_instances_stands_for_all(
+    powered: PoweredModules, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = waves(tmp_path / "waves.vcd")
     all_of_them: RunEnergy = run_energy(powered, path)
+    monkeypatch.setattr(direct, "MOST_SAMPLED", 1)
     single = run_energy(powered, path, sampled=1)
     child = single.modules[0]
     assert (child.instances, child.simulated) == (2, 1)
