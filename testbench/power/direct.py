@@ -255,7 +255,7 @@ def _number(cells: int, sampled: int) -> int:
 
 
 def _drawn(scopes: Sequence[str], number: int, seed: str) -> list[str]:
-    """Some of the instances: one by chance of each of so many equal stretches."""
+    """Draw instances by chance, a single instance of each of so many equal stretches."""
     if len(scopes) <= number:
         return list(scopes)
     random = Random(seed)
