@@ -93,37 +93,11 @@ def plain_rows(row, hw, state, begin, lag, outstanding, reuse):
     before = state[RECENT + (state[BURSTS] if state[BURSTS] > 0 else outstanding) - 1]
     follows = _followed(hw, beats, lag, outstanding, reuse)
     first = address = row[ADDRESS]
-    waits = True
-    while number < count and waits:
-        last = _plain_row(hw, state, last, address, beats, lag, outstanding, reuse)
-        waits = not follows or before + reuse + lag > last[1] + 1
-        number += 1
-        line += 1
-        address += row_stride
-        if line == rows:
-            line = 0
-            first += group_stride
-            address = first
-    request, end, place, credit, credit_at = last
     keep = count - outstanding - 1
-    if number < keep and beats * (count - outstanding) + lag + reuse >= 2 * count:
-        end, credit = _stretch(hw, end + 1, credit, (keep - number) * beats)
-        number, line = keep, keep % rows
-        first = row[ADDRESS] + keep // rows * group_stride
-        address = first + line * row_stride
+    if beats * (count - outstanding) + lag + reuse < 2 * count:
+        keep = 0
     while number < count:
-        left = part = beats
-        in_page = PAGE_BYTES - (address & (PAGE_BYTES - 1))
-        if beats * hw.bus_bytes > in_page:
-            part = in_page // hw.bus_bytes
-        while left > 0:
-            request = max(request + 1, state[RECENT + place] + reuse)
-            end, credit = pace(hw.earn, hw.cost, state[RECIPROCAL], credit, end + 1, end + 1, part)
-            state[RECENT + place] = end
-            place = place + 1 if place + 1 < outstanding else 0
-            left -= part
-            part = left
-        credit_at = end + 1
+        last = _plain_row(hw, state, last, address, beats, lag, outstanding, reuse)
         number += 1
         line += 1
         address += row_stride
@@ -131,6 +105,14 @@ def plain_rows(row, hw, state, begin, lag, outstanding, reuse):
             line = 0
             first += group_stride
             address = first
+        if number < keep and follows and before + reuse + lag <= last[1] + 1:
+            request, end, place, credit, _ = last
+            end, credit = _stretch(hw, end + 1, credit, (keep - number) * beats)
+            last = request, end, place, credit, end + 1
+            number, line = keep, keep % rows
+            first = row[ADDRESS] + keep // rows * group_stride
+            address = first + line * row_stride
+    request, end, place, credit, credit_at = last
     state[END], state[BURSTS], state[CREDIT], state[CREDIT_AT] = end, place, credit, credit_at
     state[BEATS] += count * beats
     return request, end
