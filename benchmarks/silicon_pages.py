@@ -9,7 +9,7 @@ from sim.cost.logic_area import AREA_PARTS, fitted_area
 from sim.cost.silicon_fit import parse
 from sim.spec.spaces import EDGE, TINY
 
-__all__ = ["SILICON", "silicon_errors", "silicon_modules", "silicon_parts"]
+__all__ = ["SILICON", "energy_errors", "silicon_errors", "silicon_modules", "silicon_parts"]
 
 Results = Mapping[str, Any]
 
@@ -89,5 +89,30 @@ def silicon_parts(results: Results) -> str:
     return "\n".join(table_lines(titles, rows, text=1))
 
 
-SILICON = (silicon_errors, silicon_modules, silicon_parts)
+def energy_errors(results: Results) -> str:
+    """Errors of the energy of runs, of every clock and part: of those fitted to, and of those held out."""
+    rows = []
+    for fit in results["fits"]:
+        for part, judged in fit["held_out"].items():
+            fitted = fit["fitted"][part]
+            rows.append(
+                [
+                    f"{fit['clock_mhz']:g}",
+                    part.replace("_", " "),
+                    *(f"{own['samples']}" for own in (fitted, judged)),
+                    *(
+                        f"{100 * own[name]:.1f} %"
+                        for own in (fitted, judged)
+                        for name in ("mean", "worst")
+                    ),
+                ]
+            )
+    titles = (
+        *("clock, MHz", "part", "fitted runs", "held out"),
+        *("mean, fitted", "worst", "mean, held out", "worst"),
+    )
+    return "\n".join(table_lines(titles, rows, text=2))
+
+
+SILICON = (silicon_errors, silicon_modules, silicon_parts, energy_errors)
 """Blocks of the page."""

