@@ -28,12 +28,7 @@ def silicon_errors(results: Results) -> str:
                     f"`{fit['target']}`",
                     f"{fit['clock_mhz']:g}" if fit["clock_mhz"] else "–",
                     figure.replace("_", " "),
-                    *(f"{part['samples']}" for part in (fitted, judged)),
-                    *(
-                        f"{100 * part[name]:.2f} %"
-                        for part in (fitted, judged)
-                        for name in ("mean", "worst")
-                    ),
+                    *_errors(fitted, judged, 2),
                 ]
             )
     titles = (
@@ -41,6 +36,16 @@ def silicon_errors(results: Results) -> str:
         *("mean, fitted", "worst", "mean, held out", "worst"),
     )
     return "\n".join(table_lines(titles, rows, text=3))
+
+
+def _errors(fitted: Results, judged: Results, digits: int) -> list[str]:
+    """Samples of both, and the errors of both in percent."""
+    parts = (fitted, judged)
+    errors = [part[name] for part in parts for name in ("mean", "worst")]
+    return [
+        *(f"{part['samples']}" for part in parts),
+        *(f"{100 * own:.{digits}f} %" for own in errors),
+    ]
 
 
 def silicon_modules(results: Results) -> str:
@@ -99,12 +104,7 @@ def energy_errors(results: Results) -> str:
                 [
                     f"{fit['clock_mhz']:g}",
                     part.replace("_", " "),
-                    *(f"{own['samples']}" for own in (fitted, judged)),
-                    *(
-                        f"{100 * own[name]:.1f} %"
-                        for own in (fitted, judged)
-                        for name in ("mean", "worst")
-                    ),
+                    *_errors(fitted, judged, 1),
                 ]
             )
     titles = (
