@@ -7,7 +7,7 @@ import math
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
@@ -82,8 +82,9 @@ def _paced(
     for space in spaces:
         if space.clock_mhz not in clocks:
             clocks.add(space.clock_mhz)
-            least = _least(space)
-            yield replace(least, io_bandwidth_gbps=round(_PACE * least.io_bandwidth_gbps, 6))
+            least = _end(space, 0)
+            paced = {"io_bandwidth_gbps": round(_PACE * least["io_bandwidth_gbps"], 6)}
+            yield replace(space.default, **least | paced)
 
 
 def _is_paced(config: AcceleratorConfig) -> bool:
@@ -91,14 +92,14 @@ def _is_paced(config: AcceleratorConfig) -> bool:
     return earn < cost
 
 
-def _least(space: HardwareSpace) -> AcceleratorConfig:
-    return replace(space.default, **{name: values[0] for name, values in space.values.items()})  # type: ignore[arg-type]  # mypy sees an int or a float
+def _end(space: HardwareSpace, place: int) -> dict[str, Any]:
+    """Fields of a space's smallest accelerator, place 0, or of the largest, place -1."""
+    return {name: values[place] for name, values in space.values.items()}
 
 
 def _corners(space: HardwareSpace) -> list[AcceleratorConfig]:
     """Return the default, the smallest and the largest accelerator, and those with the fewest and most lanes."""
-    least = {name: values[0] for name, values in space.values.items()}
-    most = {name: values[-1] for name, values in space.values.items()}
+    least, most = _end(space, 0), _end(space, -1)
     lanes, units = most["compute_lanes"], most["simd_units"]
     points = [
         least,
@@ -106,7 +107,7 @@ def _corners(space: HardwareSpace) -> list[AcceleratorConfig]:
         most | {"compute_lanes": min(lanes, MOST_UNITS // units), "pes_x": least["pes_x"]},
         most | {"simd_units": min(units, MOST_UNITS // lanes), "activation_table": 1},
     ]
-    made = [space.default, *(replace(space.default, **point) for point in points)]  # type: ignore[arg-type]  # mypy sees an int or a float
+    made = [space.default, *(replace(space.default, **point) for point in points)]
     return [point for point in dict.fromkeys(made) if _sampled(point)]
 
 

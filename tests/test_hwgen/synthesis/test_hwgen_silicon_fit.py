@@ -20,7 +20,7 @@ from hwgen.module_names import module_kind, module_size
 from hwgen.synthesis import samples, silicon_fitting
 from hwgen.synthesis.fitting import fit_error, fit_modules, non_negative_least_squares
 from hwgen.synthesis.module_counts import module_counts, require_counts
-from hwgen.synthesis.sample_accelerators import MOST_UNITS, SAMPLES, sample_plan
+from hwgen.synthesis.sample_accelerators import MOST_UNITS, SAMPLES, SamplePlan, sample_plan
 from hwgen.synthesis.samples import DesignSample, ModuleSample, sample_design
 from hwgen.synthesis.silicon_fitting import fit_fpga
 from hwgen.synthesis.sources import module_sources
@@ -219,6 +219,6 @@ def test_a_sample_is_mapped_once_and_kept(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_a_plan_may_have_nothing_held_out() -> None:
-    fitted, held_out = sample_plan([TINY], samples=1)
-    assert fitted[0] == TINY.default
-    assert not held_out
+    least: dict[str, Any] = {name: values[0] for name, values in TINY.values.items()}
+    paced = replace(TINY.default, **least | {"io_bandwidth_gbps": 0.3})
+    assert sample_plan([TINY], samples=1) == SamplePlan([TINY.default, paced], [])
