@@ -176,7 +176,7 @@ def claims(figures: dict[str, Any]) -> list[Claim]:
         made.append(
             Claim(
                 claim=f"{theirs:.2f}× {metric} over default hardware, {size}",
-                theirs="network and accelerator searched, proxies of area, no I/O limit",
+                theirs="network and accelerator searched, area, no I/O limit",
                 ours="accelerator searched for given networks at the default's area, bandwidth free and pinned",
                 figure="; ".join(parts),
                 reproduced=verdict,

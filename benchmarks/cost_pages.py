@@ -6,7 +6,6 @@ from typing import Any
 
 from hwgen.synthesis.cacti import TRANSISTORS
 from page_tables import table_lines
-from sim.cost.area_proxy import MACRO_EXTRA_ROWS, SINGLE_PORT_BIT_UM2, SRAM_BIT_UM2, memory_um2
 from sim.cost.external_interface import ExternalInterface, interface_class, interface_price
 from sim.cost.memory_macros import memory_macros
 from sim.cost.sram import MACRO_BITS, MACRO_ROWS, highest_mhz, macro, memory_cells
@@ -23,7 +22,6 @@ __all__ = [
     "lpddr4_figures",
     "macro_cells",
     "other_macros",
-    "proxy_memories",
 ]
 
 Results = Mapping[str, Any]
@@ -128,25 +126,6 @@ def default_memories(results: Results) -> str:
         *("wires, ns", "read, pJ", "write, pJ", "leakage at 300 K, mW"),
     )
     return "\n".join(table_lines(titles, rows, text=2))
-
-
-def proxy_memories(results: Results) -> str:
-    """Area of the same memories in the proxy, and how far that of the macros is from it."""
-    del results  # what sim.cost reads too
-    rows = []
-    for name, space in (("tiny", TINY), ("edge", EDGE)):
-        for part, made in memory_macros(space.default).items():
-            proxy_mm2 = sum(memory_um2(memory.shape) for memory in made) * 1e-6
-            macros_mm2 = sum(memory.area_mm2 for memory in made)
-            title = [f"`{name}`", part.replace("_", " ")]
-            difference = _signed(macros_mm2 / proxy_mm2 - 1, 0)
-            rows.append([*title, f"{proxy_mm2:.3f}", f"{macros_mm2:.3f}", difference])
-    titles = ("default", "memory", "proxy, mm²", "macros, mm²", "difference")
-    bits = (
-        f"{SRAM_BIT_UM2:.3f} µm² per bit of two ports, {SINGLE_PORT_BIT_UM2:.3f} of a single port"
-    )
-    head = f"The proxy has {bits}, and {MACRO_EXTRA_ROWS} rows more:"
-    return "\n".join([head, "", *table_lines(titles, rows, text=2)])
 
 
 def fakeram45(results: Results) -> str:

@@ -5,7 +5,7 @@
 Each accelerator of the plan of ``cosilico calibrate --energy`` (`testbench/power/plan.py`) runs the workloads, and its mapped
 modules are simulated with the waveforms, as that command does it; the runs are kept in `benchmarks/energy_samples.jsonl`.
 Clocks take turns, and of each come two accelerators to fit and then one to judge, so that the work may stop at any time and go on later.
-Then, or at once with ``--fit``, `benchmarks/energy_fits.json` is made of the file and of `benchmarks/silicon_fits.json`: no
+Then, or at once with ``--fit``, `sim/cost/energy_fits.json`, which is shipped, is made of the file and of `sim/cost/silicon_fits.json`: no
 synthesis is needed for that. Runs of another gateware are left behind.
 """
 
@@ -42,8 +42,8 @@ from testbench.validation.journal import Journal
 __all__ = ["fits_of", "run_accelerator", "sample_order"]
 
 FOLDER = Path(__file__).parent
-SAMPLES, FITS = FOLDER / "energy_samples.jsonl", FOLDER / "energy_fits.json"
-SILICON = FOLDER / "silicon_fits.json"
+SAMPLES = FOLDER / "energy_samples.jsonl"
+FITS = Path(energy_fit.__file__).with_name(energy_fit.DEFAULT_FILE)
 SEED = 1
 
 _TARGET = Target.NANGATE45
@@ -65,7 +65,7 @@ def main() -> None:
         tasks |= {str(config.to_json()): (config,) for config in sample_order(plan)}
         with progress_bar() as report:
             run_all(tasks, run_accelerator, journal, given.jobs, report, step="accelerators")
-    made = fits_of(list(journal.records.values()), plan, silicon_fit.load(SILICON))
+    made = fits_of(list(journal.records.values()), plan, silicon_fit.shipped())
     if made.fits:
         energy_fit.save(made, FITS)
 

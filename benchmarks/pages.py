@@ -41,12 +41,11 @@ from cost_pages import (
     lpddr4_figures,
     macro_cells,
     other_macros,
-    proxy_memories,
 )
 from dram_pages import dram_judge, dram_parameters, drams
 from import_pages import model_collections
 from page_tables import table_lines
-from published_pages import published_areas
+from published_pages import published_areas, published_energies
 from scaling_pages import campaign, cluster_overhead
 from search_pages import (
     amortized,
@@ -336,7 +335,7 @@ def imagenet_runs(results: Results) -> str:
         "weight store": lambda side: f"{side['accelerator'].get('weight_store_kb', 0):,} KiB",
         "external bandwidth": lambda side: f"{side['accelerator']['io_bandwidth_gbps']:g} GB/s",
         "MACs per cycle": lambda side: f"{side['macs_per_cycle']:,}",
-        "area figure (proxy)": lambda side: f"{side['area']:.1f} mm²",
+        "area in 45 nm": lambda side: f"{side['area']:.1f} mm²",
         "warm cycles, measured": lambda side: f"{side['warm_cycles']:,}",
         "warm cycles, predicted": lambda side: f"{side['predicted_warm_cycles']:,}",
         "cold cycles, measured": lambda side: f"{side['cold_cycles']:,}",
@@ -443,8 +442,8 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         interpolation,
         default_memories,
         fakeram45,
-        proxy_memories,
         published_areas,
+        published_energies,
         interface_prices,
         lpddr4_figures,
         hyperbus_figures,

@@ -1,4 +1,4 @@
-"""Table of published accelerators beside ours with as many multipliers and as much local memory."""
+"""Tables of published accelerators beside ours with as many multipliers and as much local memory."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -6,16 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from page_tables import NOT_YET, table_lines
+from sim.cost import silicon_fit
 from sim.cost.logic_area import fitted_area
 from sim.cost.silicon_fit import SiliconFits, load
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.documents import read_json
 from sim.spec.spaces import EDGE
 
-__all__ = ["own_accelerator", "published_areas"]
+__all__ = ["PUBLISHED", "own_accelerator", "published_areas", "published_energies"]
 
 Results = Mapping[str, Any]
 
-FITS = Path(__file__).with_name("silicon_fits.json")
+PUBLISHED = Path(__file__).with_name("published_accelerators.json")
+
+FITS = Path(silicon_fit.__file__).with_name(silicon_fit.DEFAULT_FILE)
 
 _FITTED_NM = 45
 
@@ -74,3 +78,49 @@ def _area_rows(results: Results, fits: SiliconFits) -> list[list[str]]:
             ]
         )
     return rows
+
+
+def published_energies(results: Results) -> str:
+    """Energy for each MAC of ResNet-50 on published accelerators, and on ours as it would be in their technology."""
+    published = read_json(PUBLISHED, "published accelerators")
+    scale = _energy_factor(published["scaling"]["to"]) / _energy_factor(
+        published["scaling"]["from"]
+    )
+    rows = []
+    for entry, own in zip(published["accelerators"], results["runs"], strict=True):
+        parts = {name: part / results["macs"] for name, part in own["energy"].items()}
+        external = parts.pop("external_memory")
+        on_chip = sum(parts.values())
+        theirs = entry["power_mw"] * 1e9 / entry["images_per_s"] / results["macs"]
+        shares = (
+            parts["multiply_accumulate"],
+            parts["register_files"],
+            parts["accumulators"] + parts["requantizers"],
+            own["idle"] / results["macs"],
+        )
+        rows.append(
+            [
+                f"{entry['macs']:,}",
+                f"{theirs:.2f}",
+                f"{100 * own['utilization']:.0f} %",
+                f"{on_chip:.1f}",
+                f"{scale * on_chip:.2f}",
+                f"{scale * on_chip / theirs:.1f}×",
+                *(f"{100 * share / on_chip:.0f} %" for share in shares),
+                f"{external:.1f}",
+            ]
+        )
+    return "\n".join(table_lines(_ENERGY_TITLES, rows, text=1))
+
+
+_ENERGY_TITLES = (
+    *("MACs", "published, pJ/MAC", "ours: utilization", "pJ/MAC in 45 nm", "scaled", "ratio"),
+    *("of ours: multipliers", "register files", "lanes, requantizers", "idle", "external, pJ/MAC"),
+)
+
+
+def _energy_factor(technology: Results) -> float:
+    """Energy of a technology at its voltage, on the scale of the source."""
+    squared, linear, constant = technology["factor"]
+    volts = technology["volts"]
+    return float(squared * volts**2 + linear * volts + constant)

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from page_tables import table_lines
-from sim.cost.area_proxy import proxy_area
 from sim.cost.logic_area import AREA_PARTS, fitted_area
 from sim.cost.silicon_fit import parse
 from sim.spec.spaces import EDGE, TINY
@@ -72,25 +71,24 @@ def silicon_modules(results: Results) -> str:
 
 
 def silicon_parts(results: Results) -> str:
-    """Area of the defaults by part, fitted and by the proxy: of spaces whose clock has a fit."""
+    """Area of the defaults by part, and the share of each."""
     fits = parse(results)
-    clocks = {fit.clock_mhz for fit in fits.fits}
-    areas = {
-        name: (fitted_area(space.default, fits), proxy_area(space.default))
-        for name, space in (("tiny", TINY), ("edge", EDGE))
-        if space.clock_mhz in clocks
-    }
-    rows = []
-    for part in (*AREA_PARTS, "total"):
-        row = [part.replace("_", " ")]
-        for made in areas.values():
-            fitted, proxy = (getattr(area, part) for area in made)
-            row += [f"{fitted:.4f}", f"{proxy:.4f}", f"{fitted / proxy:.2f}×" if proxy else "–"]
-        rows.append(row)
-    titles = [
-        "part",
-        *(f"`{name}`, {what}" for name in areas for what in ("fitted, mm²", "proxy, mm²", "ratio")),
+    areas = [fitted_area(space.default, fits) for space in (TINY, EDGE)]
+    rows = [
+        [
+            part.replace("_", " "),
+            *(
+                cell
+                for area in areas
+                for cell in (
+                    f"{getattr(area, part):.4f}",
+                    f"{100 * getattr(area, part) / area.total:.1f} %",
+                )
+            ),
+        ]
+        for part in (*AREA_PARTS, "total")
     ]
+    titles = ("part", "`tiny`, mm²", "share", "`edge`, mm²", "share")
     return "\n".join(table_lines(titles, rows, text=1))
 
 

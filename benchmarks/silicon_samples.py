@@ -5,7 +5,7 @@
 Each accelerator of the plan of ``cosilico calibrate --area`` (`hwgen/synthesis/sample_accelerators.py`) is mapped as that command maps it,
 and its modules are added to `benchmarks/silicon_samples.json`. Accelerators follow in the order in which they were drawn, two to fit
 and one to judge in turn, whatever their size, so that the work may stop at any time and go on later. Then, or at once with ``--fit``,
-`benchmarks/silicon_fits.json` is made of the file: no synthesis is needed for that. Samples of another gateware or of another
+`sim/cost/silicon_fits.json`, which is shipped, is made of the file: no synthesis is needed for that. Samples of another gateware or of another
 flow are left behind.
 """
 
@@ -31,7 +31,8 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import SPACE_NAMES
 
 FOLDER = Path(__file__).parent
-SAMPLES, FITS = FOLDER / "silicon_samples.json", FOLDER / "silicon_fits.json"
+SAMPLES = FOLDER / "silicon_samples.json"
+FITS = Path(silicon_fit.__file__).with_name(silicon_fit.DEFAULT_FILE)
 SEED = 1
 
 _FPGAS = (Target.ECP5, Target.XILINX)

@@ -115,7 +115,7 @@ def enumerate_to_file(
         See :func:`cosilico.accelerators.named_space`.
     out : Path
     area_budget : float, optional
-        mm² of the area proxy; the area of the space's default if not given.
+        mm²; the area of the space's default if not given.
     seed : int
         Of a named network's weights, which change no figure.
     jobs : int, optional

@@ -19,15 +19,14 @@ def current_calibration(path: Path | None = None) -> Calibration:
     Raises
     ------
     DesignFileError
-        If the file cannot be read.
+        If the file cannot be read, or a fit is not shipped.
     StaleCalibrationError
         If they were measured on another gateware, or silicon or energy was fitted to another.
     """
     current = calibration.default() if path is None else calibration.load(path)
     current.require_hash(gateware_hash())
-    for fits in (silicon_fit.shipped_if_any(), energy_fit.shipped_if_any()):
-        if fits is not None:
-            fits.require_hash(gateware_hash())
+    for fits in (silicon_fit.shipped(), energy_fit.shipped()):
+        fits.require_hash(gateware_hash())
     return current
 
 

@@ -69,7 +69,7 @@ def print_prediction(run: PredictedRun) -> None:
         ),
         f"EXECUTE busy {known.execute_busy:,}, waits for LOAD {known.execute_wait_load:,}, "
         f"for STORE {known.execute_wait_store:,} cycles",
-        f"area {run.area_mm2:.3f} mm², energy {run.energy_pj * 1e-6:.2f} µJ (45 nm proxies)",
+        f"area {run.area_mm2:.3f} mm², energy {run.energy_pj * 1e-6:.2f} µJ in 45 nm",
     )
     for line in lines:
         print_line(console, line)

@@ -54,7 +54,7 @@ class LayerProfile:
     store_read_bytes : int
         Weights read from the weight store.
     energy_pj : float
-        45 nm proxy.
+        In 45 nm.
     local_input_bytes, local_output_bytes, local_kept_bytes : int
         Of a PE's local memory: what the layer reads, what it makes, what a later layer reads.
     register_bytes : int
@@ -155,7 +155,7 @@ class Profile:
     total_cycles : int
     layers : tuple of LayerProfile
     area_mm2, energy_pj : dict of part to number
-        45 nm proxies.
+        In 45 nm.
     local_memory_bytes, register_bytes, weight_store_bytes : int
         There are in a PE, in a half of a lane's register file for weights, and in all.
     read_bytes, write_bytes, descriptor_bytes, store_read_bytes : int

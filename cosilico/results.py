@@ -11,6 +11,7 @@ from sim.model import predict
 from sim.spec.design import Design
 from sim.spec.documents import read_json
 from sim.spec.errors import DesignFileError
+from sim.timing.clock_reach import slowest_module
 
 __all__ = ["SCHEMA", "compared_cycles", "figures", "layer_agreement", "load_results"]
 
@@ -18,7 +19,7 @@ SCHEMA = 1
 
 
 def figures(design: Design, images: int = 1) -> dict[str, Any]:
-    """Figures that the models give for a design: MACs, utilization, traffic, area and energy.
+    """Figures that the models give for a design: MACs, utilization, traffic, the highest clock, area and energy.
 
     MACs are those of an image, cycles, traffic and energy those of a program of so many ``images``.
     """
@@ -32,6 +33,7 @@ def figures(design: Design, images: int = 1) -> dict[str, Any]:
         "read_bytes": prediction.read_bytes,
         "write_bytes": prediction.write_bytes,
         "spilled": list(prediction.spilled),
+        "reach_mhz": slowest_module(design.accelerator).reach_mhz,
         "area": area(design.accelerator).total,
         "energy": energy(design.accelerator, prediction).total,
     }

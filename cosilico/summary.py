@@ -39,9 +39,11 @@ def _array_text(accelerator: dict[str, Any]) -> str:
 
 
 def _memory_text(accelerator: dict[str, Any]) -> str:
-    sizes = [accelerator[name] for name in ("local_memory_kb", "register_file_kb")]
-    sizes += [stored] if (stored := accelerator.get("weight_store_kb")) else []
-    return ", ".join(f"{size} KiB" for size in sizes)
+    return "{local_memory_kb} KiB, {register_file_kb} KiB".format(**accelerator)
+
+
+def _store_text(size_kb: int) -> str:
+    return f"{size_kb} KiB" if size_kb else "none"
 
 
 def _bandwidth_text(accelerator: dict[str, Any]) -> str:
@@ -52,6 +54,7 @@ def summary_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
     """Return the rows (figure, default hardware, searched hardware), as text."""
     sides = (results["rtl_default"], results["rtl"])
     default_config, searched_config = (side["accelerator"] for side in sides)
+    stores = [side["accelerator"].get("weight_store_kb", 0) for side in sides]
 
     def row(name: str, form: str, key: str, scale: float = 1) -> tuple[str, str, str]:
         default, searched = (form.format(side[key] * scale) for side in sides)
@@ -63,6 +66,11 @@ def summary_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
             "local memory, register file",
             _memory_text(default_config),
             _memory_text(searched_config),
+        ),
+        *(
+            [("weight store", _store_text(stores[0]), _store_text(stores[1]))]
+            if any(stores)
+            else []
         ),
         ("external bandwidth", _bandwidth_text(default_config), _bandwidth_text(searched_config)),
         row("MACs per cycle", "{:,}", "macs_per_cycle"),
@@ -80,8 +88,13 @@ def summary_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
         ),
         row("MACs of the network", "{:,}", "macs"),
         row("utilization", "{:.1f} %", "utilization", 100),
-        row("area figure (proxy)", "{:.3f} mm²", "area"),
-        row("energy figure (proxy)", "{:.2f} µJ", "energy", 1e-6),
+        *(
+            [row("highest clock of the modules", "{:,} MHz", "reach_mhz")]
+            if all("reach_mhz" in side for side in sides)
+            else []
+        ),
+        row("area in 45 nm", "{:.3f} mm²", "area"),
+        row("energy per image", "{:.2f} µJ", "energy", 1e-6),
     ]
 
 

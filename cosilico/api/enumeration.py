@@ -87,7 +87,7 @@ class AcceleratorCosts:
         Parameters
         ----------
         area_budget_mm2 : float
-            mm² of the area proxy.
+            mm².
         objective : str
             "latency", "energy", "area" or "edp", energy times delay.
 

@@ -93,12 +93,12 @@ class PredictedRun:
 
     @property
     def area_mm2(self) -> float:
-        """Area of the accelerator, mm² of the 45 nm proxy."""
+        """Area of the accelerator, mm² in 45 nm."""
         return area(self.accelerator).total
 
     @property
     def energy_pj(self) -> float:
-        """Energy of the program, pJ of the 45 nm proxy; the layers' energies add up to it."""
+        """Energy of the program, pJ in 45 nm: that of the layers, and of clock and leakage before the first and behind the last."""
         return energy(self.accelerator, self.prediction).total
 
     @property
@@ -221,7 +221,7 @@ def predict(
     --------
     >>> import cosilico
     >>> cosilico.predict("resnet8", "tiny").cycles
-    59481
+    61079
     """
     images = arguments.positive_integer("images", images)
     memory = arguments.memory(memory)

@@ -1,5 +1,6 @@
 """The ``joint`` command: every network of a benchmark on every accelerator of a space."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -38,6 +39,15 @@ def joint(
         ),
     ] = None,
     memory: MemoryName = "deterministic",
+    counts: Annotated[
+        Path | None,
+        typer.Option(
+            "--counts",
+            metavar="DIR",
+            help="enumeration of the same pairs, made with other prices of area or energy: its cycles and counts are priced "
+            "anew, and some pairs of every network predicted again",
+        ),
+    ] = None,
     jobs: Jobs = None,
     scheduler: Scheduler = None,
     resume: Resume = False,
@@ -52,6 +62,7 @@ def joint(
         space,
         out,
         accuracy=accuracy,
+        counts=counts,
         jobs=jobs,
         scheduler=scheduler,
         resume=resume,

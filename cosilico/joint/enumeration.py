@@ -32,13 +32,22 @@ from cosilico.joint.parts import (
 )
 from cosilico.progress import Report, progress_bar
 from cosilico.tasks import run_all
-from sim.cost.area import area
+from sim.cost.area import areas
+from sim.spec.archives import read_bytes
+from sim.spec.documents import read_json
+from sim.spec.errors import DesignFileError
 from sim.spec.files import write_atomic
 from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
 from sim.spec.spaces import HardwareSpace
 from testbench.validation.journal import Journal, lock_file
 
-__all__ = ["FRONT_FILE", "NETWORKS_FILE", "SUMMARY_FILE", "enumerate_jointly"]
+__all__ = [
+    "FRONT_FILE",
+    "NETWORKS_FILE",
+    "NETWORKS_LIMIT_BYTES",
+    "SUMMARY_FILE",
+    "enumerate_jointly",
+]
 
 JOURNAL = "parts.jsonl"
 """File of the parts that are done, with the census of each."""
@@ -47,6 +56,8 @@ NETWORKS_FILE, ACCELERATORS_FILE = "networks.csv", "accelerators.csv"
 """Files of the numbers that parts name."""
 
 FRONT_FILE, SUMMARY_FILE = "front.csv", "joint.json"
+
+NETWORKS_LIMIT_BYTES = 1 << 24
 
 
 def enumerate_jointly(
@@ -58,6 +69,7 @@ def enumerate_jointly(
     jobs: int | None = None,
     scheduler: str | None = None,
     memory: MemorySystem = DETERMINISTIC,
+    counts: Path | None = None,
     resume: bool = False,
     force: bool = False,
 ) -> None:
@@ -82,6 +94,9 @@ def enumerate_jointly(
         Address of the Dask scheduler whose workers are to evaluate the parts, in place of processes.
     memory : MemorySystem
         What lies behind the ports.
+    counts : Path, optional
+        Folder of an enumeration of the same pairs, made when area or energy had other prices: its cycles and counts are
+        taken, some pairs of every network are predicted again, and all are priced anew.
     resume, force : bool
         Go on with the parts that an earlier call left, or begin anew.
 
@@ -104,6 +119,8 @@ def enumerate_jointly(
     }
     if "family" in known.facts:  # whose names say nothing of the images
         identity["family"] = document_digest(known.facts["family"])
+    if counts is not None:
+        _require_same_pairs(counts, networks, space, memory)
     parts = joint_parts(len(networks), len(space))
     contents = Contents(
         command="joint", identity=identity, files=tuple(_files(parts)), resumable=True
@@ -115,6 +132,7 @@ def enumerate_jointly(
             space=replace(space, values=dict(space.values)),  # as it can be sent
             memory=memory,
             folder=folder.resolve(),
+            counts=None if counts is None else counts.resolve(),
         )
         with progress_bar() as report:
             records = _evaluate(
@@ -144,6 +162,24 @@ def enumerate_jointly(
     )
 
 
+def _require_same_pairs(
+    counts: Path, networks: Sequence[JointMember], space: HardwareSpace, memory: MemorySystem
+) -> None:
+    """Raise unless a folder has the enumeration of these networks and accelerators behind this memory."""
+    what = f"counts {counts}"
+    document = read_json(counts / SUMMARY_FILE, "joint enumeration")
+    summary = document if isinstance(document, dict) else {}
+    text = read_bytes(counts / NETWORKS_FILE, "file of networks", NETWORKS_LIMIT_BYTES)
+    names = [row.get("name") for row in csv.DictReader(io.StringIO(text.decode(errors="replace")))]
+    for name, same in (
+        ("networks", names == [network.name for network in networks]),
+        ("space", summary.get("space") == json.loads(json.dumps(space.to_json()))),
+        ("memory", summary.get("memory") == str(memory)),
+    ):
+        if not same:
+            raise DesignFileError(f"{what} must be of the same {name}")
+
+
 def _files(parts: Mapping[str, Part]) -> Iterator[str]:
     yield from (part_file(Path(), name).name for name in parts)
     yield lock_file(Path(JOURNAL)).name
@@ -165,22 +201,23 @@ def _evaluate(
     def pairs(step: str, done: int, count: int) -> None:
         report("pairs", sum(record["pairs"] for record in journal.records.values()), total)
 
-    keep_joint(joint)
     left = [name for name in parts if name not in journal.records]
     pairs("", 0, 0)
-    # The first part is made here: kernels that are not compiled yet are compiled once
-    for name in left if jobs == 1 and scheduler is None else left[:1]:
-        journal.append(name, write_joint_part(name, parts[name]))
-        pairs("", 0, 0)
-    if len(journal.records) < len(parts):
+    if jobs == 1 and scheduler is None:
+        keep_joint(joint)
+        for name in left:
+            journal.append(name, write_joint_part(name, parts[name]))
+            pairs("", 0, 0)
+    # The first part is made alone: kernels that are not compiled yet are compiled once, and none takes memory here
+    for names, processes, address in ((left[:1], 1, None), (left[1:], jobs, scheduler)):
         run_all(
-            {name: (name, part) for name, part in parts.items()},
+            {name: (name, parts[name]) for name in names},
             write_joint_part,
             journal,
-            jobs,
+            processes,
             pairs,
             step="parts",
-            scheduler=scheduler,
+            scheduler=address,
             prepare=keep_joint,
             arguments=(joint,),
         )
@@ -194,7 +231,7 @@ def _front(
     from pyarrow import parquet
 
     wrong = np.array([1 - network.accuracies[accuracy] for network in joint.networks])
-    areas = np.array([area(config).total for config in joint.space])
+    mm2 = areas(list(joint.space))
     front = GrowingFront(figures=4, keys=2)
     for done, name in enumerate(parts, 1):
         table = parquet.read_table(
@@ -205,7 +242,7 @@ def _front(
         columns = {column: table[column].to_numpy() for column in table.column_names}
         network, accelerator = columns["network"], columns["accelerator"]
         cycles, energy = columns["predicted_cycles"], columns["energy"]
-        values = np.stack([wrong[network], cycles, energy, areas[accelerator]], axis=1)
+        values = np.stack([wrong[network], cycles, energy, mm2[accelerator]], axis=1)
         front.add(values, np.stack([network, accelerator], axis=1).astype(np.int64))
         report("front", done, len(parts))
     return front
@@ -222,14 +259,15 @@ def _network_rows(networks: Sequence[JointMember]) -> Iterator[dict[str, Any]]:
 
 
 def _accelerator_rows(space: HardwareSpace) -> Iterator[dict[str, Any]]:
-    for number, config in enumerate(space):
+    configs = list(space)
+    for number, (config, mm2) in enumerate(zip(configs, areas(configs).tolist(), strict=True)):
         document = config.to_json()
         fields = {name: document.get(name, 0) for name in space.values}
         yield {
             "accelerator": number,
             **fields,
             "clock_mhz": config.clock_mhz,
-            "area": area(config).total,
+            "area": mm2,
         }
 
 

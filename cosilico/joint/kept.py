@@ -18,7 +18,7 @@ from cosilico.joint.trained import FASHION
 from cosilico.joint.truth import JointTruth
 from hwgen.gateware_hash import gateware_hash
 from search.networks.family_record import FamilyRecord
-from sim.cost.area import area
+from sim.cost.area import areas
 from sim.cost.costs import evaluate_many
 from sim.spec.documents import Record, checked, read_json
 from sim.spec.errors import CosilicoError, DesignFileError, StaleCalibrationError
@@ -192,14 +192,15 @@ def _pairs(record: _Pairs, networks: int, space: HardwareSpace, what: str) -> Kn
             raise DesignFileError(
                 f"{what}.{name} must be in 0 … {count - 1}, not {int(numbers.max())}"
             )
-    areas = {point: area(space.at(point)).total for point in set(record.accelerator)}
+    points, places = np.unique(accelerator, return_inverse=True)
+    mm2 = areas([space.at(point) for point in points.tolist()])
     return KnownPairs(
         network=network,
         accelerator=accelerator,
         columns={
             "cycles": np.array(record.cycles, np.int64),
             "energy": np.array(record.energy, np.float64),
-            "area": np.array([areas[point] for point in record.accelerator]),
+            "area": mm2[places],
         },
     )
 

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from cosilico.enumeration_parts import MOST_POINTS, census_of
 from cosilico.joint.benchmark import JointMember
+from cosilico.joint.counted import COUNTS, CountedPart
 from cosilico.joint.front import least_rows
 from cosilico.table_forms import TABLE_FORMS
-from sim.cost.area import area
+from sim.cost.area import areas
 from sim.cost.costs import evaluate_many
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
@@ -21,11 +22,19 @@ from sim.spec.files import write_atomic
 from sim.spec.memories import MemorySystem
 from sim.spec.spaces import HardwareSpace
 
-__all__ = ["SUFFIX", "Joint", "Part", "joint_parts", "keep_joint", "part_file", "write_joint_part"]
+__all__ = [
+    "SUFFIX",
+    "Joint",
+    "Part",
+    "joint_parts",
+    "keep_joint",
+    "part_file",
+    "write_joint_part",
+]
 
 SUFFIX = ".parquet"
 
-_COLUMNS = ("cycles", "energy")
+_COLUMNS = ("cycles", "energy", *COUNTS)
 
 _kept: list["Joint"] = []
 """Enumeration that the process works for."""
@@ -46,12 +55,15 @@ class Joint:
         What lies behind the ports.
     folder : Path
         Of the parts' files.
+    counts : Path, optional
+        Folder of an enumeration of the same pairs, whose cycles and counts are taken.
     """
 
     networks: Sequence[JointMember]
     space: HardwareSpace
     memory: MemorySystem
     folder: Path
+    counts: Path | None = None
 
 
 Part = tuple[int, int, int, int]
@@ -87,9 +99,9 @@ def keep_joint(joint: Joint) -> None:
 def write_joint_part(name: str, part: Part) -> dict[str, Any]:
     """Evaluate the pairs of a part, write them to their file, and return the part's record.
 
-    The columns are ``network`` and ``accelerator``, numbers from 0 on; ``predicted_cycles`` and ``energy`` (pJ) of a
-    warm run, 0 where ``violations`` names a rule; and ``least``: whether no other accelerator of the part beats
-    it for this network in cycles, energy and area.
+    The columns are ``network`` and ``accelerator``, numbers from 0 on; ``predicted_cycles``, ``energy`` (pJ) and the
+    counts of a warm run, 0 where ``violations`` names a rule; and ``least``: whether no other accelerator of the part
+    beats it for this network in cycles, energy and area.
 
     Returns
     -------
@@ -98,14 +110,18 @@ def write_joint_part(name: str, part: Part) -> dict[str, Any]:
     """
     joint = _kept[0]
     first, last, start, stop = part
-    configs, areas = _range(joint.space, start, stop)
+    configs, mm2 = _range(joint.space, start, stop)
     counts: Counter[str] = Counter()
+    counted = None if joint.counts is None else CountedPart(part_file(joint.counts, name))
     tables = []
     for number in range(first, last):
         network = joint.networks[number].network()
-        table = evaluate_many(configs, network, columns=_COLUMNS, memory=joint.memory)
+        if counted is None:
+            table = evaluate_many(configs, network, columns=_COLUMNS, memory=joint.memory)
+        else:
+            table = counted.table(configs, network, number, _COLUMNS, joint.memory)
         counts += census_of(table)
-        tables.append(_rows(table, areas, number, start))
+        tables.append(_rows(table, mm2, number, start))
     columns = {column: np.concatenate([table[column] for table in tables]) for column in tables[0]}
     write_atomic(part_file(joint.folder, name), _encoded(columns))
     return {"pairs": (last - first) * (stop - start), "census": dict(counts)}
@@ -116,17 +132,16 @@ def _range(
 ) -> tuple[list[AcceleratorConfig], NDArray[np.float64]]:
     if (start, stop) not in _accelerators:
         configs = [space.at(index) for index in range(start, stop)]
-        areas = np.array([area(config).total for config in configs])
         _accelerators.clear()
-        _accelerators[start, stop] = configs, areas
+        _accelerators[start, stop] = configs, areas(configs)
     return _accelerators[start, stop]
 
 
 def _rows(
-    table: CostTable, areas: NDArray[np.float64], number: int, start: int
+    table: CostTable, mm2: NDArray[np.float64], number: int, start: int
 ) -> dict[str, NDArray[Any]]:
     realizable = np.flatnonzero(table.realizable)
-    figures = np.stack([table["cycles"], table["energy"], areas], axis=1)[realizable]
+    figures = np.stack([table["cycles"], table["energy"], mm2], axis=1)[realizable]
     least = np.zeros(len(table), np.bool_)
     least[realizable[least_rows(figures)]] = True
     return {
@@ -134,6 +149,7 @@ def _rows(
         "accelerator": np.arange(start, start + len(table), dtype=np.int32),
         "predicted_cycles": table["cycles"],
         "energy": table["energy"],
+        **{name: table[name] for name in COUNTS},
         "violations": np.array([" ".join(codes) for codes in table.violations], np.object_),
         "least": least,
     }

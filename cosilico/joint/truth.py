@@ -14,12 +14,17 @@ from pydantic import ConfigDict, Field
 
 from cosilico.extras import require_module
 from cosilico.joint.accuracy_kind import AccuracyKind
-from cosilico.joint.enumeration import FRONT_FILE, NETWORKS_FILE, SUMMARY_FILE
+from cosilico.joint.enumeration import (
+    FRONT_FILE,
+    NETWORKS_FILE,
+    NETWORKS_LIMIT_BYTES,
+    SUMMARY_FILE,
+)
 from cosilico.joint.known_pairs import KnownPairs, read_front_rows
 from cosilico.joint.parts import joint_parts, part_file
 from cosilico.joint.space import COLUMNS, JointSpace, SpaceRecord, known_networks, space_of
 from search.networks.family_record import FamilyRecord
-from sim.cost.area import area
+from sim.cost.area import areas
 from sim.cost.costs import evaluate_many
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
@@ -30,8 +35,6 @@ from sim.spec.network import Network
 from sim.spec.rules import Choice, Integer
 
 __all__ = ["JointTruth", "is_joint_enumeration", "read_truth"]
-
-_NETWORKS_LIMIT_BYTES = 1 << 24
 
 _SAMPLE, _SAMPLE_SEED = 200, 1
 """Pairs of the sample, and the seed of their draw."""
@@ -157,8 +160,8 @@ def read_truth(folder: Path) -> JointTruth:
         )
     networks, classes = known_networks(summary.family, known, what)
     cycles, energy, rules, codes = _pairs(folder, shape, what)
-    areas = np.array([area(config).total for config in space])
-    front = read_front_rows(folder / FRONT_FILE, areas, len(known))
+    mm2 = areas(list(space))
+    front = read_front_rows(folder / FRONT_FILE, mm2, len(known))
     if len(front.network) != summary.front:
         raise DesignFileError(
             f"front {folder / FRONT_FILE} must have {summary.front:,} pairs, not {len(front.network):,}"
@@ -178,10 +181,10 @@ def read_truth(folder: Path) -> JointTruth:
         energy=energy,
         rules=rules,
         codes=codes,
-        areas=areas,
+        areas=mm2,
         pairs=summary.pairs,
         front=front,
-        sample=_sample(cycles, energy, rules, areas),
+        sample=_sample(cycles, energy, rules, mm2),
     )
 
 
@@ -189,7 +192,7 @@ def _sample(
     cycles: NDArray[np.int64],
     energy: NDArray[np.float64],
     rules: NDArray[np.int16],
-    areas: NDArray[np.float64],
+    mm2: NDArray[np.float64],
 ) -> KnownPairs:
     realizable = np.flatnonzero(rules.ravel() == 0)
     random = np.random.default_rng(_SAMPLE_SEED)
@@ -201,7 +204,7 @@ def _sample(
         columns={
             "cycles": cycles[network, accelerator],
             "energy": energy[network, accelerator],
-            "area": areas[accelerator],
+            "area": mm2[accelerator],
         },
     )
 
@@ -216,7 +219,7 @@ def _agree(front: KnownPairs, cycles: NDArray[np.int64], energy: NDArray[np.floa
 def _accuracies(path: Path, kind: AccuracyKind) -> dict[str, float]:
     """Accuracies by the networks' names, in the order of their numbers."""
     what = f"file of networks {path}"
-    text = read_bytes(path, "file of networks", _NETWORKS_LIMIT_BYTES).decode(errors="replace")
+    text = read_bytes(path, "file of networks", NETWORKS_LIMIT_BYTES).decode(errors="replace")
     known: dict[str, float] = {}
     for line, row in enumerate(csv.DictReader(io.StringIO(text)), 2):
         try:

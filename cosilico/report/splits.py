@@ -31,9 +31,6 @@ ENERGY_PARTS = {
 }
 """Parts of the energy figure: colour, name, and name in a sentence."""
 
-_FITTED_ONLY = frozenset(("requantizers", "accumulators", "interconnect", "control", "leakage"))
-"""Parts that the proxy leaves out."""
-
 _ROW_PX = 40
 
 
@@ -48,7 +45,7 @@ def area_table(records: RunRecords) -> DataTable:
         rows.append([title, areas[0], shares[0], areas[1], shares[1]])
     return DataTable(
         name="area",
-        caption="Area by part, from the 45 nm proxy",
+        caption="Area by part, in 45 nm",
         columns=[
             DataColumn("part", "part"),
             DataColumn("default_mm2", "default, mm²", "{:.4f}"),
@@ -69,7 +66,7 @@ def energy_svg(profiles: dict[str, Profile]) -> str:
     for index, (role, profile) in enumerate(profiles.items()):
         y, at = 4 + index * _ROW_PX, 0.0
         body.append(f'<text class="beside" x="0" y="{y + 20}" dx="-8">{role}</text>')
-        for name, (css, text, _) in _counted(profiles).items():
+        for name, (css, text, _) in ENERGY_PARTS.items():
             picojoules = profile.energy_pj.get(name, 0.0)
             if picojoules:
                 tip = f"{role}, {text}: {picojoules * 1e-6:,.4f} µJ"
@@ -88,7 +85,7 @@ def energy_svg(profiles: dict[str, Profile]) -> str:
 
 def energy_legend(profiles: dict[str, Profile]) -> list[Legend]:
     """Return the legend of the bars."""
-    return [Legend(css, "box", text) for css, text, _ in _counted(profiles).values()]
+    return [Legend(css, "box", text) for css, text, _ in ENERGY_PARTS.values()]
 
 
 def energy_table(profiles: dict[str, Profile]) -> DataTable:
@@ -96,7 +93,7 @@ def energy_table(profiles: dict[str, Profile]) -> DataTable:
     roles = list(profiles)
     totals = {role: sum(profiles[role].energy_pj.values()) for role in roles}
     rows: list[list[object]] = []
-    for name, (_, text, _) in _counted(profiles).items():
+    for name, (_, text, _) in ENERGY_PARTS.items():
         values = [profiles[role].energy_pj.get(name, 0.0) for role in roles]
         shares = [value / totals[role] for role, value in zip(roles, values, strict=True)]
         rows.append([text, *(x for pair in zip(values, shares, strict=True) for x in pair)])
@@ -108,7 +105,7 @@ def energy_table(profiles: dict[str, Profile]) -> DataTable:
         ]
     return DataTable(
         name="energy",
-        caption="Energy by part, from the 45 nm proxy",
+        caption="Energy by part, in 45 nm",
         columns=columns,
         rows=rows,
         total=["total", *(x for role in roles for x in (totals[role], 1.0))],
@@ -120,13 +117,3 @@ def energy_text(profile: Profile) -> str:
     name = max(profile.energy_pj, key=profile.energy_pj.__getitem__)
     total = sum(profile.energy_pj.values())
     return f"{100 * profile.energy_pj[name] / total:.0f} % of the energy goes to {ENERGY_PARTS[name][2]}"
-
-
-def _counted(profiles: dict[str, Profile]) -> dict[str, tuple[str, str, str]]:
-    """Parts that the model counts: without those that only fitted energy has, where it is the proxy's."""
-    return {
-        name: words
-        for name, words in ENERGY_PARTS.items()
-        if name not in _FITTED_ONLY
-        or any(profile.energy_pj.get(name, 0.0) for profile in profiles.values())
-    }

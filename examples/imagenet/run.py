@@ -181,7 +181,7 @@ def _print_classes(classes: dict[str, list[list[int]]]) -> None:
 def _print_run(name: str, design: Design, run: dict[str, Any]) -> None:
     cycles, clock = run["measured_cycles"], design.accelerator.clock_mhz
     print(f"{name}: {accelerator_text(design.accelerator.to_json())}")
-    print(f"  {run['macs_per_cycle']:,} MACs per cycle, {run['area']:.1f} mm² (proxy)")
+    print(f"  {run['macs_per_cycle']:,} MACs per cycle, {run['area']:.1f} mm² in 45 nm")
     print(f"  {run['images']} photographs, {run['mismatched_activations']} activations differ")
     print(
         f"  {cycles:,} cycles measured, {run['predicted_cycles']:,} predicted, "

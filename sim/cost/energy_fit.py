@@ -31,7 +31,7 @@ __all__ = [
     "MemoryAccesses",
     "load",
     "save",
-    "shipped_if_any",
+    "shipped",
 ]
 
 SCHEMA = 1
@@ -173,10 +173,20 @@ def load(path: Path) -> EnergyFits:
 
 
 @lru_cache(maxsize=1)
-def shipped_if_any() -> EnergyFits | None:
-    """Fits that are shipped with this version of the gateware; None if there are none."""
+def shipped() -> EnergyFits:
+    """Fits that are shipped with this version of the gateware.
+
+    Raises
+    ------
+    DesignFileError
+        If there are none.
+    """
     file = resources.files(__package__).joinpath(DEFAULT_FILE)
-    return _parse(file.read_bytes(), DEFAULT_FILE) if file.is_file() else None
+    if not file.is_file():
+        raise DesignFileError(
+            f"energy fits must be in sim/cost/{DEFAULT_FILE}: run cosilico calibrate --energy"
+        )
+    return _parse(file.read_bytes(), DEFAULT_FILE)
 
 
 def _parse(content: bytes, what: str) -> EnergyFits:

@@ -118,7 +118,7 @@ class EnergyBreakdown:
     external_memory : float
         DRAM reads and writes.
     requantizers : float
-        Requantizers and activation tables; the proxy leaves this part and all that follow out.
+        Requantizers and activation tables.
     accumulators : float
         Lanes besides their arithmetic: selection, saved accumulators, window rings.
     interconnect : float

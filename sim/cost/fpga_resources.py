@@ -11,9 +11,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.cost import silicon_fit
 from sim.cost.config_columns import ConfigColumns
 from sim.cost.ram_shapes import RamShape
-from sim.cost.silicon_fit import FPGA_FIGURES, SiliconFit, SiliconFits, shipped
+from sim.cost.silicon_fit import FPGA_FIGURES, SiliconFit, SiliconFits
 from sim.cost.silicon_shapes import FPGA_MEMORIES
 from sim.cost.silicon_terms import (
     SameFit,
@@ -89,7 +90,7 @@ def resources(config: AcceleratorConfig, family: str, fits: SiliconFits | None =
     DesignFileError
         If the fits have no such family, or a module is missing.
     """
-    terms = _terms(SameFit(((fits or shipped()).fpga(family),)))
+    terms = _terms(SameFit(((fits or silicon_fit.shipped()).fpga(family),)))
     return Resources(**dict(zip(FPGA_FIGURES, _totals(sums_alone(terms, config)), strict=True)))
 
 
@@ -97,7 +98,7 @@ def resource_columns(
     columns: ConfigColumns, family: str, fits: SiliconFits | None = None
 ) -> dict[str, NDArray[np.float64]]:
     """Resources of many accelerators by name : float64[n] each, those of :func:`resources`."""
-    terms = _terms(SameFit(((fits or shipped()).fpga(family),)))
+    terms = _terms(SameFit(((fits or silicon_fit.shipped()).fpga(family),)))
     if not len(columns):
         return {figure: np.zeros(0) for figure in FPGA_FIGURES}
     totals = _totals(sums_together(terms, columns))

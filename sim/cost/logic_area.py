@@ -14,11 +14,12 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from sim.cost import silicon_fit
 from sim.cost.area_parts import AreaBreakdown
 from sim.cost.config_columns import FEW, ConfigColumns
 from sim.cost.external_interface import interface_class, interface_price
 from sim.cost.ram_shapes import RamShape
-from sim.cost.silicon_fit import AREA, SiliconFit, SiliconFits, shipped
+from sim.cost.silicon_fit import AREA, SiliconFit, SiliconFits
 from sim.cost.silicon_shapes import FLIP_FLOP_MEMORY
 from sim.cost.silicon_terms import (
     SameFit,
@@ -68,7 +69,7 @@ def fitted_area(config: AcceleratorConfig, fits: SiliconFits | None = None) -> A
     DesignFileError
         If the fits have no standard cells, or a module is missing.
     """
-    fit = (fits or shipped()).cells(config.clock_mhz)
+    fit = (fits or silicon_fit.shipped()).cells(config.clock_mhz)
     sums = sums_alone(_area_terms(SameFit((fit,)), config.clock_mhz), config)
     return AreaBreakdown(**{part: float(sums[part][0]) for part in AREA_PARTS})
 
@@ -94,7 +95,7 @@ def fitted_areas(
         chosen = columns.places["clock_mhz"] == place
         if not chosen.any():
             continue
-        fit = (fits or shipped()).cells(clock_mhz)
+        fit = (fits or silicon_fit.shipped()).cells(clock_mhz)
         sums = sums_together(_area_terms(SameFit((fit,)), clock_mhz), columns.select(chosen))
         for part, values in sums.items():
             parts[part][chosen] = values[:, 0]

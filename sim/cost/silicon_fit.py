@@ -45,7 +45,6 @@ __all__ = [
     "parse",
     "save",
     "shipped",
-    "shipped_if_any",
 ]
 
 DEFAULT_FILE = "silicon_fits.json"
@@ -177,7 +176,7 @@ class SiliconFits(SiliconOrigin):
         for fit in self.fits:
             if fit.target == family:
                 return fit
-        given = ", ".join(fit.target for fit in self.fits)
+        given = ", ".join(dict.fromkeys(fit.target for fit in self.fits))
         raise DesignFileError(
             f"silicon fits must have target {family}, not {given}: "
             f"run cosilico calibrate --area --target {family}"
@@ -236,14 +235,6 @@ def load(path: Path) -> SiliconFits:
 
 
 @lru_cache(maxsize=1)
-def shipped_if_any() -> SiliconFits | None:
-    """Fits that are shipped with this version of the gateware; None if there are none."""
-    file = resources.files(__package__).joinpath(DEFAULT_FILE)
-    if not file.is_file():
-        return None
-    return parse(parse_json(file.read_bytes(), DEFAULT_FILE))
-
-
 def shipped() -> SiliconFits:
     """Fits that are shipped with this version of the gateware.
 
@@ -252,12 +243,12 @@ def shipped() -> SiliconFits:
     DesignFileError
         If there are none.
     """
-    fits = shipped_if_any()
-    if fits is None:
+    file = resources.files(__package__).joinpath(DEFAULT_FILE)
+    if not file.is_file():
         raise DesignFileError(
             f"silicon fits must be in sim/cost/{DEFAULT_FILE}: run cosilico calibrate --area"
         )
-    return fits
+    return parse(parse_json(file.read_bytes(), DEFAULT_FILE))
 
 
 def parse(data: Any, what: str = DEFAULT_FILE) -> SiliconFits:

@@ -22,6 +22,7 @@ def cost_figures() -> set[str]:
         *cacti_settings(),
         *macros_beyond_the_table(),
         *interface_areas(),
+        *published_energy_figures(),
     }
 
 
@@ -47,6 +48,19 @@ def macros_beyond_the_table() -> set[str]:
     }
     rows = max(row["rows"] for row in beyond["between"])
     return {f"{rows:,}", percent(1 - density[max(density)] / density[MACRO_ROWS])}
+
+
+def published_energy_figures() -> set[str]:
+    """Sizes of the accelerators that wait more than half of the time, and shares of idle cycles, the least and the most."""
+    runs = json.loads((ROOT / "benchmarks/published_energies.json").read_text(encoding="utf-8"))[
+        "runs"
+    ]
+    idle = []
+    for run in runs:
+        on_chip = sum(run["energy"].values()) - run["energy"]["external_memory"]
+        idle.append(run["idle"] / on_chip)
+    waiting = {f"{run['macs']:,}" for run in runs if run["utilization"] < 0.5}
+    return {*waiting, percent(min(idle)), percent(max(idle))}
 
 
 def interface_areas() -> set[str]:

@@ -41,7 +41,7 @@ def test_predict_prints_every_layer_and_the_totals(capsys: pytest.CaptureFixture
         "61,079 predicted cycles, 0.305 ms at 200 MHz, deterministic memory",
         "3,274 inferences per second, 80.0 % of the multipliers' cycles used",
     ]
-    assert lines[4] == "area 1.290 mm², energy 32.98 µJ (45 nm proxies)"
+    assert lines[4] == "area 2.181 mm², energy 175.19 µJ in 45 nm"
 
 
 def test_predict_tells_on_80_columns_where_cycles_are_lost(

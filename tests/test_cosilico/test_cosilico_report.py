@@ -357,7 +357,8 @@ def test_floorplan_areas_are_the_models(run: Path) -> None:
     drawn: dict[str, float] = {}
     for name, width, height in sizes:
         drawn[name] = drawn.get(name, 0.0) + float(width) * float(height) / scale**2
-    assert drawn["system"] == pytest.approx(parts.bus + parts.control, rel=1e-2)
+    system = parts.weight_store + parts.bus + parts.control + parts.external_interface
+    assert drawn["system"] == pytest.approx(system, rel=1e-2)
     # The gaps between PEs come off all parts in a PE alike.
     ratio = drawn["local_memory"] / parts.local_memory
     assert 0.8 < ratio < 1

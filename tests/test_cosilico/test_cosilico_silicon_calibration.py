@@ -111,7 +111,7 @@ def shipped(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
 
     def ship(gateware: str) -> None:
         fits = replace(made_up_fits(), gateware_hash=gateware)
-        monkeypatch.setattr(silicon_fit, "shipped_if_any", lambda: fits)
+        monkeypatch.setattr(silicon_fit, "shipped", lambda: fits)
 
     return ship
 
@@ -145,13 +145,12 @@ def test_a_device_is_a_budget_of_check(
 
 def test_no_device_without_a_fit_of_this_gateware(
     shipped: Callable[[str], None],
-    monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(silicon_fit, "shipped_if_any", lambda: None)
     words = ["check", "ds_cnn", "--accelerator", "tiny", "--device", "ecp5-85"]
     assert line_of(capsys, *words) == (
-        "silicon fits must be in sim/cost/silicon_fits.json: run cosilico calibrate --area"
+        "silicon fits must have target ecp5, not NangateOpenCellLibrary: "
+        "run cosilico calibrate --area --target ecp5"
     )
     shipped("1" * 64)
     assert line_of(capsys, *words) == (

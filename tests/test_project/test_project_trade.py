@@ -65,17 +65,22 @@ def test_optimum_is_the_least_of_each_pinned_field(name: str) -> None:
 
 
 def test_memory_and_store_trade_against_each_other() -> None:
-    """Which size is best depends on the network and the area; every field has a price where area is scarce."""
+    """Which store is best depends on network and area, which local memory on the PEs; all fields have a price where area is scarce."""
     trade = results("memory_trade")
-    for field in ("local_memory_kb", "weight_store_kb"):
-        best = {
-            best["accelerator"].get(field, 0)
-            for name in NETWORKS
-            for entries in trade[name]["optima"].values()
-            for best in entries.values()
-        }
-        assert len(best) > 1, field
+    optima = [
+        best["accelerator"]
+        for name in NETWORKS
+        for entries in trade[name]["optima"].values()
+        for best in entries.values()
+    ]
+    assert len({best.get("weight_store_kb", 0) for best in optima}) > 1
+    assert {best["local_memory_kb"] for best in optima} == {min(EDGE.values["local_memory_kb"])}
+    assert min(best["pes_x"] * best["pes_y"] for best in optima) == 42
     for name in NETWORKS:
+        sizes = [best["accelerator"] for best in trade[name]["sizes"].values()]
+        memory = [best["local_memory_kb"] for best in sizes]
+        assert memory == sorted(memory, reverse=True)
+        assert memory[0] > memory[-1]
         for values in trade[name]["pinned"]["half"].values():
             warm = [value["warm"] for value in values if value["warm"]]
             assert max(warm) > 1.05 * min(warm)

@@ -14,7 +14,6 @@ from silicon_fits import GATEWARE, made_up_fit, made_up_fits
 from sim.cost import area as area_model
 from sim.cost import silicon_fit
 from sim.cost.area_parts import AreaBreakdown
-from sim.cost.area_proxy import proxy_area
 from sim.cost.config_columns import FEW, ConfigColumns
 from sim.cost.external_interface import interface_class, interface_price
 from sim.cost.fpga_resources import resource_columns, resources
@@ -280,40 +279,29 @@ def test_memories_of_an_fpga_are_tables_or_blocks() -> None:
 
 def test_a_shipped_fit_is_the_area_that_all_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
     points = [*ANY[::17], TINY.default]
-
-    def totals() -> list[float]:
-        return [area_model.area(config).total for config in points]
-
-    monkeypatch.setattr(area_model, "shipped_if_any", lambda: None)
-    assert totals() == [proxy_area(config).total for config in points]
-    assert area_model.areas(points).tolist() == totals()
-    monkeypatch.setattr(area_model, "shipped_if_any", lambda: FITS)
-    assert totals() == [fitted_area(config, FITS).total for config in points]
-    assert area_model.areas(points).tolist() == totals()
-    assert area_model.area_budget(TINY) == fitted_area(TINY.default, FITS).total
-    assert area_model.area_budget(replace(TINY, area_budget=1.5)) == 1.5
+    monkeypatch.setattr(silicon_fit, "shipped", lambda: FITS)
+    totals = [area_model.area(config).total for config in points]
+    assert totals == [fitted_area(config, FITS).total for config in points]
+    assert area_model.areas(points).tolist() == totals
     # A fit of an FPGA alone says nothing about areas
-    monkeypatch.setattr(
-        area_model, "shipped_if_any", lambda: made_up_fits(made_up_fit(1, "ecp5", 0))
-    )
-    assert area_model.area(TINY.default) == proxy_area(TINY.default)
+    monkeypatch.setattr(silicon_fit, "shipped", lambda: made_up_fits(made_up_fit(1, "ecp5", 0)))
+    with pytest.raises(DesignFileError, match="silicon fits must have standard cells"):
+        area_model.area(TINY.default)
 
 
 def test_a_file_that_is_shipped_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sim.cost.silicon_fit.resources.files", lambda package: tmp_path)
-    silicon_fit.shipped_if_any.cache_clear()
+    silicon_fit.shipped.cache_clear()
     try:
-        assert silicon_fit.shipped_if_any() is None
         message = (
             r"^silicon fits must be in sim/cost/silicon_fits.json: run cosilico calibrate --area$"
         )
         with pytest.raises(DesignFileError, match=message):
             silicon_fit.shipped()
         silicon_fit.save(FITS, tmp_path / silicon_fit.DEFAULT_FILE)
-        silicon_fit.shipped_if_any.cache_clear()
-        assert silicon_fit.shipped() == silicon_fit.shipped_if_any() == FITS
+        assert silicon_fit.shipped() == FITS
     finally:
-        silicon_fit.shipped_if_any.cache_clear()
+        silicon_fit.shipped.cache_clear()
 
 
 def test_above_the_clock_of_all_macros_the_fastest_are_taken() -> None:

@@ -16,8 +16,7 @@ from sim.cost import energy as asked
 from sim.cost import energy_fit, silicon_fit
 from sim.cost.config_columns import FEW, ConfigColumns
 from sim.cost.energy import energies
-from sim.cost.energy_parts import Activity, EnergyBreakdown, Work
-from sim.cost.energy_proxy import proxy_energy
+from sim.cost.energy_parts import Activity, Work
 from sim.cost.external_interface import ExternalInterface, interface_class
 from sim.cost.fitted_energy import fitted_energies, fitted_energy
 from sim.cost.silicon_modules import MODULES, macro_memories
@@ -246,32 +245,39 @@ def test_a_fit_of_another_gateware_is_refused() -> None:
         FITS.require_hash("1" * 64)
 
 
-def test_a_shipped_fit_takes_the_place_of_the_proxy_where_its_silicon_is_shipped(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_shipped_fit_is_the_energy_that_all_ask_for(monkeypatch: pytest.MonkeyPatch) -> None:
     of = activity(totals(5))
     arrays = {name: np.array([value]) for name, value in totals(5).items()}
-
-    def alone() -> float:
-        (value,) = energies(
-            [TINY.default],
-            cycles=arrays["cycle"],
-            execute_busy=arrays["busy"],
-            read_bytes=arrays["read"],
-            write_bytes=arrays["write"],
-            store_bytes=arrays["store"],
-            macs=totals(5)["mac"],
-            results=totals(5)["result"],
-        )
-        return float(value)
-
-    monkeypatch.setattr(energy_fit, "shipped_if_any", lambda: FITS)
-    monkeypatch.setattr(silicon_fit, "shipped_if_any", lambda: None)
-    assert asked.energy(TINY.default, of) == proxy_energy(TINY.default, of)
-    assert alone() == proxy_energy(TINY.default, of).total
-    monkeypatch.setattr(silicon_fit, "shipped_if_any", lambda: SILICON)
+    monkeypatch.setattr(energy_fit, "shipped", lambda: FITS)
+    monkeypatch.setattr(silicon_fit, "shipped", lambda: SILICON)
     fitted = fitted_energy(TINY.default, of, FITS, SILICON)
     assert asked.energy(TINY.default, of) == fitted
-    assert alone() == pytest.approx(fitted.total, rel=1e-12)
-    assert isinstance(fitted, EnergyBreakdown)
+    (alone,) = energies(
+        [TINY.default],
+        cycles=arrays["cycle"],
+        execute_busy=arrays["busy"],
+        read_bytes=arrays["read"],
+        write_bytes=arrays["write"],
+        store_bytes=arrays["store"],
+        macs=totals(5)["mac"],
+        results=totals(5)["result"],
+    )
+    assert alone == fitted.total
     assert min(getattr(fitted, name) for name in ("requantizers", "control", "leakage")) > 0
+
+
+def test_no_energy_without_a_file_that_is_shipped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sim.cost.energy_fit.resources.files", lambda package: tmp_path)
+    energy_fit.shipped.cache_clear()
+    try:
+        message = (
+            r"^energy fits must be in sim/cost/energy_fits.json: run cosilico calibrate --energy$"
+        )
+        with pytest.raises(DesignFileError, match=message):
+            energy_fit.shipped()
+        energy_fit.save(FITS, tmp_path / energy_fit.DEFAULT_FILE)
+        assert energy_fit.shipped() == FITS
+    finally:
+        energy_fit.shipped.cache_clear()

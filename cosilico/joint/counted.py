@@ -1,0 +1,139 @@
+"""Parts of an earlier enumeration, to be priced anew: their cycles and counts are taken, and drawn pairs predicted again."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sim.cost.columns import Costing
+from sim.cost.costs import evaluate_many
+from sim.cost.table import CostTable
+from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.errors import DesignFileError
+from sim.spec.memories import MemorySystem
+from sim.spec.network import Network
+from sim.sweep import SweepColumn
+
+__all__ = ["COUNTS", "CountedPart"]
+
+COUNTS = ("execute_busy", "read_bytes", "write_bytes", "store_bytes")
+"""Counts of a run that its energy follows from, beside the cycles and the network."""
+
+_SWEPT = {
+    "cycles": SweepColumn.CYCLES,
+    "execute_busy": SweepColumn.EXECUTE_BUSY,
+    "read_bytes": SweepColumn.READ_BYTES,
+    "write_bytes": SweepColumn.WRITE_BYTES,
+    "store_bytes": SweepColumn.STORE_BYTES,
+}
+
+_AGAIN = 2
+"""Pairs of every network that are predicted again."""
+
+
+class CountedPart:
+    """Cycles, counts and broken rules of a part's pairs, as an enumeration with other prices has them.
+
+    Parameters
+    ----------
+    file : Path
+        Of the part.
+
+    Raises
+    ------
+    DesignFileError
+        If there is no such part, or it has no counts.
+    """
+
+    def __init__(self, file: Path) -> None:
+        from pyarrow import ArrowException, parquet
+
+        names = ["network", "accelerator", "predicted_cycles", *COUNTS, "violations"]
+        try:
+            table = parquet.read_table(file, columns=names)
+            columns = {name: table[name].to_numpy() for name in names}
+        except (ArrowException, KeyError, OSError):
+            raise DesignFileError(
+                f"counts {file} must be a part with {', '.join(COUNTS)}"
+            ) from None
+        self._file = file
+        self._columns = columns | {"cycles": columns["predicted_cycles"]}
+
+    def table(
+        self,
+        configs: Sequence[AcceleratorConfig],
+        network: Network,
+        number: int,
+        columns: Sequence[str],
+        memory: MemorySystem,
+    ) -> CostTable:
+        """Costs of a network with today's prices on all accelerators of the part.
+
+        Parameters
+        ----------
+        configs : sequence of AcceleratorConfig
+            Of the part, in its order.
+        network : Network
+        number : int
+            That of the network in the part.
+        columns : sequence of str
+            Of the table.
+        memory : MemorySystem
+            What lies behind the ports.
+
+        Raises
+        ------
+        DesignFileError
+            If the part has not a row for each accelerator, or the model predicts other counts for one of the drawn pairs.
+        """
+        rows = np.flatnonzero(self._columns["network"] == number)
+        if len(rows) != len(configs):
+            raise DesignFileError(
+                f"counts {self._file} must have {len(configs):,} accelerators of network {number}, not {len(rows):,}"
+            )
+        violations = [tuple(text.split()) for text in self._columns["violations"][rows]]
+        swept = np.zeros((len(rows), len(SweepColumn)), np.int64)
+        for name, place in _SWEPT.items():
+            swept[:, place] = self._columns[name][rows]
+        self._require_predicted(configs, network, number, swept, violations, memory)
+        realizable = np.array([not codes for codes in violations], np.bool_)
+        costing = Costing(configs=configs, network=network, sweep=swept, realizable=realizable)
+        return CostTable(
+            configs=tuple(configs),
+            violations=violations,
+            excess=np.zeros(len(rows)),
+            values={name: costing[name] for name in columns},
+        )
+
+    def _require_predicted(
+        self,
+        configs: Sequence[AcceleratorConfig],
+        network: Network,
+        number: int,
+        swept: NDArray[np.int64],
+        violations: Sequence[tuple[str, ...]],
+        memory: MemorySystem,
+    ) -> None:
+        """Raise unless the model predicts the counts of some pairs, drawn by the network's number."""
+        random = np.random.default_rng(number)
+        drawn = random.choice(len(configs), min(_AGAIN, len(configs)), replace=False).tolist()
+        again = evaluate_many(
+            [configs[row] for row in drawn], network, columns=tuple(_SWEPT), memory=memory
+        )
+        for place, row in enumerate(drawn):
+            facts: dict[str, tuple[Any, Any]] = {
+                name: (int(again[name][place]), int(swept[row, column]))
+                for name, column in _SWEPT.items()
+            }
+            facts["broken rules"] = (
+                " ".join(again.violations[place]) or "none",
+                " ".join(violations[row]) or "none",
+            )
+            for name, (predicted, kept) in facts.items():
+                if predicted != kept:
+                    raise DesignFileError(
+                        f"counts {self._file} must have the {name} that the model predicts, {predicted} for {network.name} on "
+                        f"row {row} of its accelerators, not {kept}: enumerate without --counts"
+                    )
