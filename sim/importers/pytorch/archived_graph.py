@@ -218,8 +218,8 @@ class GraphReader:
         for name in ("sym_int_values", "sym_bool_values", "sym_float_values"):
             if graph.get(name):
                 self._refuse_symbolic()
-        if self._field(self.document, "range_constraints", dict):
-            self._refuse_symbolic()
+        # Ranges of symbols that no size has say nothing. Sizes with symbols are refused with their tensors
+        self._field(self.document, "range_constraints", dict)
         if graph.get("custom_obj_values"):
             self.refuse("must not have custom objects")
         nodes = self._field(graph, "nodes", list)

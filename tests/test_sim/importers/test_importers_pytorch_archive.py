@@ -329,6 +329,15 @@ def test_code_of_guards_is_left_out(saved: Members, tmp_path: Path) -> None:
     assert not target.exists()
 
 
+def test_ranges_of_symbols_that_no_size_has_are_left_out(saved: Members, tmp_path: Path) -> None:
+    members = dict(saved)
+    ranges = {"s0": {"min_val": 2, "max_val": 9}}
+    edit(members, MODEL, lambda document: document.update(range_constraints=ranges))
+    program = load_program(write(tmp_path / "m.pt2", members))
+    assert not program.range_constraints
+    assert len(list(program.graph.nodes)) == 5
+
+
 @pytest.mark.parametrize(
     ("member", "content", "rule"),
     [
