@@ -27,7 +27,7 @@ def keep_task(
     network: Network, space: HardwareSpace, objective: Objective, table: Path | None
 ) -> None:
     """Prepare a worker: the network, and the cost model, a table where the space was enumerated."""
-    costs: CostModel = partial(evaluate_many, fpga=space.fpga)
+    costs: CostModel = partial(evaluate_many, limits=space.limits)
     if table is not None:
         rows = table_of(space, read_arrays(table, "cost table", finite=True))
         costs = TabulatedCosts(space, network, rows)

@@ -35,6 +35,7 @@ from sim.cost.costs import evaluate_many
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.files import file_to_replace, temporary_folder, write_stream
+from sim.spec.limits import NO_LIMITS
 from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
 from sim.spec.network import Network
 from sim.spec.network_json import network_digest
@@ -71,17 +72,17 @@ def enumerate_network(
 ) -> CostTable:
     """Evaluate a network on every accelerator of a space, or on any others, in ``jobs`` processes or on a cluster.
 
-    The costs are those of a program of so many ``images``. Accelerators of a space have to fit its FPGA.
+    The costs are those of a program of so many ``images``. Accelerators of a space have to keep its limits.
     """
     configs = tuple(space)
-    fpga = space.fpga if isinstance(space, HardwareSpace) else None
-    if fpga is not None:
+    limits = space.limits if isinstance(space, HardwareSpace) else NO_LIMITS
+    if limits.fpga is not None:
         current_silicon_fits()
     chunks = []
     report("accelerators", 0, len(configs))
     done = 0
     for chunk in evaluate_chunks(
-        network, configs, jobs, memory=memory, images=images, fpga=fpga, scheduler=scheduler
+        network, configs, jobs, memory=memory, images=images, limits=limits, scheduler=scheduler
     ):
         chunks.append(chunk)
         done += len(chunk)

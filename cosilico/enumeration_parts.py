@@ -109,7 +109,12 @@ def census_of(table: CostTable) -> Counter[str]:
 def _chunks(enumeration: Enumeration, start: int, stop: int) -> Iterator[CostTable]:
     for first in range(start, stop, CHUNK):
         configs = [enumeration.space.at(index) for index in range(first, min(first + CHUNK, stop))]
-        yield evaluate_many(configs, enumeration.network, memory=enumeration.memory)
+        yield evaluate_many(
+            configs,
+            enumeration.network,
+            memory=enumeration.memory,
+            limits=enumeration.space.limits,
+        )
 
 
 def _fields(space: HardwareSpace) -> Sequence[str]:

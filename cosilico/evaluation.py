@@ -7,7 +7,7 @@ from cosilico.cluster import cluster_pool
 from sim.cost.costs import evaluate_many
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.fpga_devices import FpgaBudget
+from sim.spec.limits import NO_LIMITS, Limits
 from sim.spec.memories import DETERMINISTIC, MemorySystem
 from sim.spec.network import Network
 from testbench.validation.workers import worker_pool
@@ -17,7 +17,7 @@ __all__ = ["evaluate_chunks"]
 CHUNK = 480
 """Accelerators evaluated between two movements of the progress bar."""
 
-_in_worker: list[tuple[Network, MemorySystem, int, FpgaBudget | None]] = []
+_in_worker: list[tuple[Network, MemorySystem, int, Limits]] = []
 """Network, memory, images and FPGA of a worker process, given once and not with every chunk."""
 
 
@@ -28,7 +28,7 @@ def evaluate_chunks(
     *,
     memory: MemorySystem = DETERMINISTIC,
     images: int = 1,
-    fpga: FpgaBudget | None = None,
+    limits: Limits = NO_LIMITS,
     scheduler: str | None = None,
 ) -> Iterator[CostTable]:
     """Evaluate all accelerators, in their order, chunk by chunk.
@@ -43,7 +43,7 @@ def evaluate_chunks(
         What lies behind the ports.
     images : int
         Images of a program.
-    fpga : FpgaBudget, optional
+    limits : Limits
         FPGA that accelerators have to fit.
     scheduler : str, optional
         Address of the Dask scheduler whose workers are to evaluate the chunks, in place of processes.
@@ -51,29 +51,31 @@ def evaluate_chunks(
     chunks = [configs[start : start + CHUNK] for start in range(0, len(configs), CHUNK)]
     if scheduler is not None:
         with cluster_pool(scheduler, "chunks") as (pool, _):
-            kept = pool.submit(_kept, (network, memory, images, fpga))
+            kept = pool.submit(_kept, (network, memory, images, limits))
             for future in [pool.submit(_evaluate_kept, kept, chunk) for chunk in chunks]:
                 yield future.result()
         return
     if jobs == 1:
         for chunk in chunks:
-            yield evaluate_many(chunk, network, memory=memory, images=images, fpga=fpga)
+            yield evaluate_many(chunk, network, memory=memory, images=images, limits=limits)
         return
     # The first chunk is evaluated here: where the model's kernels are not compiled yet, that is done
     # once, and every worker loads them.
     for chunk in chunks[:1]:
-        yield evaluate_many(chunk, network, memory=memory, images=images, fpga=fpga)
+        yield evaluate_many(chunk, network, memory=memory, images=images, limits=limits)
     if len(chunks) < 2:
         return
-    with worker_pool(min(jobs, len(chunks) - 1), _keep, (network, memory, images, fpga)) as workers:
+    with worker_pool(
+        min(jobs, len(chunks) - 1), _keep, (network, memory, images, limits)
+    ) as workers:
         yield from workers.map(_evaluate_in_worker, chunks[1:])
 
 
-def _keep(network: Network, memory: MemorySystem, images: int, fpga: FpgaBudget | None) -> None:
-    _in_worker.append((network, memory, images, fpga))
+def _keep(network: Network, memory: MemorySystem, images: int, limits: Limits) -> None:
+    _in_worker.append((network, memory, images, limits))
 
 
-_Work: TypeAlias = tuple[Network, MemorySystem, int, FpgaBudget | None]
+_Work: TypeAlias = tuple[Network, MemorySystem, int, Limits]
 
 
 def _kept(work: _Work) -> _Work:
@@ -82,10 +84,10 @@ def _kept(work: _Work) -> _Work:
 
 def _evaluate_kept(work: _Work, configs: Sequence[AcceleratorConfig]) -> CostTable:
     """Evaluate a chunk in a worker of a cluster, to which the network comes once."""
-    network, memory, images, fpga = work
-    return evaluate_many(configs, network, memory=memory, images=images, fpga=fpga)
+    network, memory, images, limits = work
+    return evaluate_many(configs, network, memory=memory, images=images, limits=limits)
 
 
 def _evaluate_in_worker(configs: Sequence[AcceleratorConfig]) -> CostTable:
-    network, memory, images, fpga = _in_worker[0]
-    return evaluate_many(configs, network, memory=memory, images=images, fpga=fpga)
+    network, memory, images, limits = _in_worker[0]
+    return evaluate_many(configs, network, memory=memory, images=images, limits=limits)

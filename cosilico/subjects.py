@@ -71,7 +71,7 @@ class ExperimentSubject:
         self.seed = seed
         self.name: str = self.experiment.name
         self.hardware = self.experiment.hardware.hardware_space()
-        if self.hardware.fpga is not None:
+        if self.hardware.limits.fpga is not None:
             current_silicon_fits()
         self.objective = self.experiment.objective.objective(self.hardware)
         self.memory: FixedLatency = self.experiment.memory
@@ -88,7 +88,7 @@ class ExperimentSubject:
                 evaluate_many,
                 memory=self.memory,
                 images=settings.batch,
-                fpga=self.hardware.fpga,
+                limits=self.hardware.limits,
             ),
         )
         others = (file for text in self._networks for file in network_files(text))
@@ -141,7 +141,7 @@ class NetworkSubject:
         self.network: Network = network_argument(network, seed)
         self.images = _images(network, self.network)
         self.hardware, self.seed = hardware, seed
-        if hardware.fpga is not None:
+        if hardware.limits.fpga is not None:
             current_silicon_fits()
         self.name: str = self.network.name
         self.settings = settings or hardware_strategy(
@@ -149,7 +149,9 @@ class NetworkSubject:
         )
         self.objective = Objective(metric=self.settings.metric, area_budget=area_budget(hardware))
         self.memory: FixedLatency = memory
-        self.workload = Workload(costs=partial(evaluate_many, memory=memory, fpga=hardware.fpga))
+        self.workload = Workload(
+            costs=partial(evaluate_many, memory=memory, limits=hardware.limits)
+        )
         self.files: tuple[Path, ...] = network_files(network)
 
     def identity(self) -> dict[str, str]:

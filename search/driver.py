@@ -98,14 +98,14 @@ def run_search(
         "seed": seed,
     }
     objective = experiment.objective.objective(hardware)
-    predicted = partial(evaluate_many, memory=experiment.memory, fpga=hardware.fpga)
+    predicted = partial(evaluate_many, memory=experiment.memory, limits=hardware.limits)
     search = _Search(strategy, settings, objective, seed, out, identity, costs or predicted)
     return search.run(resume, progress)
 
 
 def require_default(hardware: HardwareSpace) -> None:
     """Raise ``NotRealizableError`` if the default accelerator of a space cannot be built."""
-    for violation in accelerator_violations(hardware.default, hardware.fpga):
+    for violation in accelerator_violations(hardware.default, hardware.limits):
         raise NotRealizableError(
             f"default accelerator of space {hardware.name!r}: {violation.detail}"
         )
@@ -178,7 +178,7 @@ def run_hardware_search(
     budget = space_budget(hardware) if area_budget is None else area_budget
     identity |= {} if area_budget is None else {"area_budget": area_budget}
     objective = Objective(metric=chosen.metric, area_budget=budget)
-    predicted = partial(evaluate_many, memory=memory, fpga=hardware.fpga)
+    predicted = partial(evaluate_many, memory=memory, limits=hardware.limits)
     search = _Search(strategy, chosen, objective, seed, out, identity, costs or predicted)
     return search.run(resume, progress)
 

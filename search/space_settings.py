@@ -9,6 +9,7 @@ from search.toml_files import read_toml
 from sim.spec.documents import checked
 from sim.spec.errors import DesignFileError
 from sim.spec.fpga_devices import FPGA_DEVICES, RESOURCES, FpgaBudget
+from sim.spec.limits import Limits
 from sim.spec.rules import Choice, Identifier, Integer, Number, Rising
 from sim.spec.spaces import SPACE_NAMES, HardwareSpace
 
@@ -87,6 +88,8 @@ class HardwareSpaceSettings(Section):
         Clock of all accelerators.
     area_budget : float or None
         Largest area, mm²; that of the default if not given.
+    power_budget_mw : float or None
+        Highest power at the clock, mW, in which everything works in every cycle; any if not given.
     device : str or None
         FPGA that accelerators have to fit, by their fitted resources.
     luts, ffs, dsps : int or None
@@ -105,6 +108,7 @@ class HardwareSpaceSettings(Section):
     name: str | None = optional(Identifier())
     clock_mhz: int | None = optional(Integer(1, 10_000))
     area_budget: float | None = optional(Number(1e-6, 1e6))
+    power_budget_mw: float | None = optional(Number(1e-6, 1e9))
     device: str | None = optional(Choice(tuple(FPGA_DEVICES)))
     luts: int | None = optional(_COUNT)
     ffs: int | None = optional(_COUNT)
@@ -140,8 +144,8 @@ class HardwareSpaceSettings(Section):
     def _whole_space(self) -> HardwareSpace:
         base = SPACE_NAMES[self.space]
         values, default = _given(self.values), _given(self.default)
-        fpga = self._fpga()
-        changes = (self.name, self.clock_mhz, self.area_budget, fpga)
+        limits = Limits(fpga=self._fpga(), power_mw=self.power_budget_mw)
+        changes = (self.name, self.clock_mhz, self.area_budget, limits or None)
         if not values and not default and all(change is None for change in changes):
             return base
         clock_mhz = base.clock_mhz if self.clock_mhz is None else self.clock_mhz
@@ -151,7 +155,7 @@ class HardwareSpaceSettings(Section):
             values={**base.values, **values},
             default=replace(base.default, clock_mhz=clock_mhz, **default),
             area_budget=self.area_budget,
-            fpga=fpga,
+            limits=limits,
         )
 
     def _fpga(self) -> FpgaBudget | None:

@@ -96,6 +96,8 @@ def check(
     area_budget_mm2: float | None = None,
     taken: Mapping[str, float] | None = None,
     fpga: FpgaBudget | None = None,
+    power_mw: float | None = None,
+    power_budget_mw: float | None = None,
 ) -> list[Violation]:
     """List all violations of the configuration, or the first that stops the mapping; empty if none.
 
@@ -115,11 +117,16 @@ def check(
         :func:`sim.cost.fpga_resources.resources`).
     fpga : FpgaBudget, optional
         What it may take, with `taken`: gives PHYS_LUT, PHYS_FF, PHYS_DSP and PHYS_BRAM.
+    power_mw, power_budget_mw : float, optional
+        The configuration's highest power (:func:`sim.cost.power.peak_power`) and its budget: gives PHYS_POWER.
     """
     violations = _configuration(config)
     if area_mm2 is not None and area_budget_mm2 is not None and area_mm2 > area_budget_mm2:
         detail = f"area is {area_mm2:.4f} mm2, but the budget is {area_budget_mm2:.4f}"
         violations.append(Violation("PHYS_AREA", detail, area_mm2 / area_budget_mm2 - 1))
+    if power_mw is not None and power_budget_mw is not None and power_mw > power_budget_mw:
+        detail = f"power is up to {power_mw:.4g} mW, but the budget is {power_budget_mw:.4g}"
+        violations.append(Violation("PHYS_POWER", detail, power_mw / power_budget_mw - 1))
     if taken is not None and fpga is not None:
         violations += _fpga_violations(taken, fpga)
     if network is None or violations:

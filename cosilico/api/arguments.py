@@ -20,6 +20,7 @@ __all__ = [
     "number",
     "path",
     "positive_integer",
+    "positive_number",
     "results_folder",
     "seed_integer",
     "several",
@@ -82,6 +83,22 @@ def number(name: str, value: object) -> float:
     if math.isnan(value):
         raise ValueError(rule)
     return float(value)
+
+
+def positive_number(name: str, value: object) -> float:
+    """Return a real number above 0 as a ``float``, infinity included.
+
+    Raises
+    ------
+    TypeError
+        If it is no real number.
+    ValueError
+        If it is not above 0.
+    """
+    known = number(name, value)
+    if known <= 0:
+        raise ValueError(f"{name} must be a number above 0, not {value!r}")
+    return known
 
 
 def path(name: str, value: object) -> Path:

@@ -8,13 +8,14 @@ from cosilico.api.accelerators import load_accelerator
 from cosilico.api.networks import NetworkSource
 from cosilico.api.pairs import AcceleratorSource, load_pair
 from cosilico.api.table import Table
-from cosilico.gateware import current_silicon_fits
+from cosilico.gateware import current_calibration
 from sim import realizability
 from sim.cost.costs import accelerator_violations
 from sim.realizability import Violation
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import CosilicoError
 from sim.spec.fpga_devices import FPGA_DEVICES, FpgaBudget
+from sim.spec.limits import Limits
 from sim.spec.network import Network
 
 __all__ = ["CheckResult", "check"]
@@ -80,6 +81,7 @@ def check(
     *,
     images: int = 1,
     device: str | None = None,
+    power_budget_mw: float | None = None,
 ) -> CheckResult:
     """Check whether an accelerator can be generated and, if a network is given, run it.
 
@@ -94,6 +96,8 @@ def check(
     device : str, optional
         FPGA that the accelerator has to fit, by the resources that were fitted to synthesis: one of
         :data:`sim.spec.fpga_devices.FPGA_DEVICES`.
+    power_budget_mw : float, optional
+        Highest power that the accelerator may take at its clock, mW, if everything works in every cycle.
 
     Raises
     ------
@@ -103,14 +107,19 @@ def check(
         If a file is wrong, or there is no accelerator. A broken rule is no error: see the result.
     """
     images = arguments.positive_integer("images", images)
-    fpga = None if device is None else _device(device)
+    limits = Limits(
+        fpga=None if device is None else _device(device),
+        power_mw=None
+        if power_budget_mw is None
+        else arguments.positive_number("power_budget_mw", power_budget_mw),
+    )
     if network is None and accelerator is not None:
         config, name = load_accelerator(accelerator), None
-        violations = _checked(config, None, images, fpga)
+        violations = _checked(config, None, images, limits)
     else:
         pair = load_pair(_required(network), accelerator)
         config, name = pair.accelerator, pair.network.name
-        violations = _checked(config, pair.network, images, fpga)
+        violations = _checked(config, pair.network, images, limits)
     return CheckResult(
         network=name, accelerator=config, images=images, violations=tuple(violations)
     )
@@ -123,13 +132,13 @@ def _device(name: str) -> FpgaBudget:
 
 
 def _checked(
-    config: AcceleratorConfig, network: Network | None, images: int, fpga: FpgaBudget | None
+    config: AcceleratorConfig, network: Network | None, images: int, limits: Limits
 ) -> list[Violation]:
-    """Violations of the one check; what an accelerator takes of an FPGA is asked of the fit of this gateware."""
-    if fpga is None:
+    """Violations of the one check; what an accelerator takes of an FPGA, and its power, is asked of the fits of this gateware."""
+    if not limits:
         return realizability.check(config, network, images=images)
-    current_silicon_fits()
-    broken = accelerator_violations(config, fpga)
+    current_calibration()
+    broken = accelerator_violations(config, limits)
     return broken or realizability.check(config, network, images=images)
 
 

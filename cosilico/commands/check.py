@@ -24,6 +24,13 @@ def check(
             f"{', '.join(FPGA_DEVICES)}",
         ),
     ] = None,
+    power: Annotated[
+        float | None,
+        typer.Option(
+            metavar="MW",
+            help="most milliwatts that the accelerator may take at its clock, if everything works in every cycle",
+        ),
+    ] = None,
     json: Annotated[
         Path | None, typer.Option(metavar="FILE", help="write the verdict as JSON; - prints it")
     ] = None,
@@ -33,7 +40,7 @@ def check(
     from cosilico.predictions import check_json_file, print_check, write_json
 
     check_json_file(json, network, accelerator)
-    verdict = check_pair(network, accelerator, images=batch, device=device)
+    verdict = check_pair(network, accelerator, images=batch, device=device, power_budget_mw=power)
     if json is not None:
         write_json(json, verdict.to_json())
     if json != Path("-"):

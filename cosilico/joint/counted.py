@@ -12,6 +12,7 @@ from sim.cost.costs import evaluate_many
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.errors import DesignFileError
+from sim.spec.limits import Limits
 from sim.spec.memories import MemorySystem
 from sim.spec.network import Network
 from sim.sweep import SweepColumn
@@ -68,6 +69,7 @@ class CountedPart:
         number: int,
         columns: Sequence[str],
         memory: MemorySystem,
+        limits: Limits,
     ) -> CostTable:
         """Costs of a network with today's prices on all accelerators of the part.
 
@@ -82,6 +84,8 @@ class CountedPart:
             Of the table.
         memory : MemorySystem
             What lies behind the ports.
+        limits : Limits
+            Of the space.
 
         Raises
         ------
@@ -97,7 +101,16 @@ class CountedPart:
         swept = np.zeros((len(rows), len(SweepColumn)), np.int64)
         for name, place in _SWEPT.items():
             swept[:, place] = self._columns[name][rows]
-        self._require_predicted(configs, network, number, swept, violations, memory)
+        random = np.random.default_rng(number)
+        drawn = random.choice(len(configs), min(_AGAIN, len(configs)), replace=False)
+        again = evaluate_many(
+            [configs[row] for row in drawn.tolist()],
+            network,
+            columns=tuple(_SWEPT),
+            memory=memory,
+            limits=limits,
+        )
+        self._require_predicted(again, network, drawn, swept, violations)
         realizable = np.array([not codes for codes in violations], np.bool_)
         costing = Costing(configs=configs, network=network, sweep=swept, realizable=realizable)
         return CostTable(
@@ -109,20 +122,14 @@ class CountedPart:
 
     def _require_predicted(
         self,
-        configs: Sequence[AcceleratorConfig],
+        again: CostTable,
         network: Network,
-        number: int,
+        drawn: NDArray[np.int64],
         swept: NDArray[np.int64],
         violations: Sequence[tuple[str, ...]],
-        memory: MemorySystem,
     ) -> None:
-        """Raise unless the model predicts the counts of some pairs, drawn by the network's number."""
-        random = np.random.default_rng(number)
-        drawn = random.choice(len(configs), min(_AGAIN, len(configs)), replace=False).tolist()
-        again = evaluate_many(
-            [configs[row] for row in drawn], network, columns=tuple(_SWEPT), memory=memory
-        )
-        for place, row in enumerate(drawn):
+        """Raise unless the model predicts the counts of the drawn rows."""
+        for place, row in enumerate(drawn.tolist()):
             facts: dict[str, tuple[Any, Any]] = {
                 name: (int(again[name][place]), int(swept[row, column]))
                 for name, column in _SWEPT.items()

@@ -142,7 +142,7 @@ def enumerate_jointly(
         write_atomic(folder / NETWORKS_FILE, _csv(_network_rows(networks)))
         write_atomic(folder / ACCELERATORS_FILE, _csv(_accelerator_rows(space)))
         write_atomic(folder / FRONT_FILE, _csv(_front_rows(joint, front, kind)))
-        counts = sorted_census(sum((Counter(record["census"]) for record in records), Counter()))
+        census = sorted_census(sum((Counter(record["census"]) for record in records), Counter()))
         summary = {
             "benchmark": benchmark,
             "accuracy": str(kind),
@@ -152,13 +152,13 @@ def enumerate_jointly(
             **known.facts,
             "accelerators": len(space),
             "pairs": sum(record["pairs"] for record in records),
-            "census": counts,
+            "census": census,
             "front": len(front.keys),
         }
         write_atomic(folder / SUMMARY_FILE, json.dumps(summary, indent=2) + "\n")
     print(
         f"{out}: {len(networks):,} networks × {len(space):,} accelerators = {summary['pairs']:,} pairs, "
-        f"{counts['realizable']:,} realizable, {len(front.keys):,} in the front ({FRONT_FILE})"
+        f"{census['realizable']:,} realizable, {len(front.keys):,} in the front ({FRONT_FILE})"
     )
 
 

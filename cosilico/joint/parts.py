@@ -117,9 +117,17 @@ def write_joint_part(name: str, part: Part) -> dict[str, Any]:
     for number in range(first, last):
         network = joint.networks[number].network()
         if counted is None:
-            table = evaluate_many(configs, network, columns=_COLUMNS, memory=joint.memory)
+            table = evaluate_many(
+                configs,
+                network,
+                columns=_COLUMNS,
+                memory=joint.memory,
+                limits=joint.space.limits,
+            )
         else:
-            table = counted.table(configs, network, number, _COLUMNS, joint.memory)
+            table = counted.table(
+                configs, network, number, _COLUMNS, joint.memory, joint.space.limits
+            )
         counts += census_of(table)
         tables.append(_rows(table, mm2, number, start))
     columns = {column: np.concatenate([table[column] for table in tables]) for column in tables[0]}

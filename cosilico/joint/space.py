@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import ConfigDict
 
 from cosilico.joint.accuracy_kind import AccuracyKind
 from cosilico.joint.known_pairs import KnownPairs
@@ -20,6 +19,8 @@ from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.accelerator_record import accelerator_of
 from sim.spec.documents import Record
 from sim.spec.errors import DesignFileError
+from sim.spec.fpga_devices import FpgaBudget
+from sim.spec.limits import Limits
 from sim.spec.network import Network
 from sim.spec.rules import Integer, Name
 from sim.spec.spaces import HardwareSpace
@@ -75,19 +76,30 @@ class JointSpace:
 
     def costs(self, configs: Sequence[AcceleratorConfig], network: Network) -> CostTable:
         """Predict accelerators on a network: a :data:`search.evaluator.CostModel` of cycles, energy and area."""
-        return evaluate_many(configs, network, columns=COLUMNS)
+        return evaluate_many(configs, network, columns=COLUMNS, limits=self.space.limits)
+
+
+class _FpgaRecord(Record):
+    """Budget of an FPGA in a file."""
+
+    name: Annotated[str, Name()]
+    family: str
+    luts: int
+    ffs: int
+    dsps: int
+    brams: float
 
 
 class SpaceRecord(Record):
     """Accelerators of a joint space in a file."""
-
-    model_config = ConfigDict(extra="ignore")  # an FPGA is not needed here
 
     name: Annotated[str, Name()]
     clock_mhz: Annotated[int, Integer(1, 10_000)]
     values: dict[str, list[int | float]]
     default: dict[str, Any]
     area_budget: float | None = None
+    power_budget_mw: float | None = None
+    fpga: _FpgaRecord | None = None
 
 
 def space_of(record: SpaceRecord, what: str) -> HardwareSpace:
@@ -98,6 +110,7 @@ def space_of(record: SpaceRecord, what: str) -> HardwareSpace:
     DesignFileError
         If there is no such space.
     """
+    fpga = None if record.fpga is None else FpgaBudget(**record.fpga.model_dump())
     try:
         return HardwareSpace(
             name=record.name,
@@ -105,6 +118,7 @@ def space_of(record: SpaceRecord, what: str) -> HardwareSpace:
             values={name: tuple(values) for name, values in record.values.items()},
             default=accelerator_of(record.default),
             area_budget=record.area_budget,
+            limits=Limits(fpga=fpga, power_mw=record.power_budget_mw),
         )
     except (TypeError, ValueError) as error:
         raise DesignFileError(f"{what}: space.{error}") from None

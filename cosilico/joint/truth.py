@@ -87,7 +87,12 @@ class JointTruth(JointSpace):
         excess = np.zeros(len(points))
         refused = np.flatnonzero(broken)
         if len(refused):
-            again = evaluate_many([configs[int(row)] for row in refused], network, columns=COLUMNS)
+            again = evaluate_many(
+                [configs[int(row)] for row in refused],
+                network,
+                columns=COLUMNS,
+                limits=self.space.limits,
+            )
             excess[refused] = again.excess
         return CostTable(
             configs=tuple(configs),

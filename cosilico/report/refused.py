@@ -28,6 +28,11 @@ RULES = {
     "MAP_PROGRAM": "the program has too many descriptors",
     "PHYS_CLOCK": "a module does not reach the clock in 45 nm",
     "PHYS_AREA": "the area is above the budget",
+    "PHYS_POWER": "the highest power is above the budget",
+    "PHYS_LUT": "the FPGA has too few look-up tables",
+    "PHYS_FF": "the FPGA has too few flip-flops",
+    "PHYS_DSP": "the FPGA has too few multipliers",
+    "PHYS_BRAM": "the FPGA has too few RAM blocks",
 }
 """Rules by their codes, in words."""
 

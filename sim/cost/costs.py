@@ -9,6 +9,7 @@ from sim.arrays.tables import Hw, accelerator_row
 from sim.cost.columns import COLD_COLUMNS, COST_COLUMNS, Costing
 from sim.cost.config_columns import ConfigColumns
 from sim.cost.fpga_resources import resource_columns
+from sim.cost.power import peak_power
 from sim.cost.table import CostTable
 from sim.plan import network_tables
 from sim.realizability import (
@@ -20,7 +21,7 @@ from sim.realizability import (
     table_violations,
 )
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.fpga_devices import FpgaBudget
+from sim.spec.limits import NO_LIMITS, Limits
 from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
 from sim.spec.network import Network
 from sim.sweep import SweepColumn, sweep
@@ -41,7 +42,7 @@ def evaluate_many(
     columns: Sequence[str] | None = None,
     memory: MemorySystem = DETERMINISTIC,
     images: int = 1,
-    fpga: FpgaBudget | None = None,
+    limits: Limits = NO_LIMITS,
 ) -> CostTable:
     """Evaluate many configurations, realizable or not, on a network.
 
@@ -57,8 +58,8 @@ def evaluate_many(
         What lies behind the ports.
     images : int
         Images of a program; the costs are those of the whole program.
-    fpga : FpgaBudget, optional
-        FPGA that accelerators have to fit; those that do not are not realizable.
+    limits : Limits
+        FPGA that accelerators have to fit, and their highest power; those that exceed them are not realizable.
 
     Raises
     ------
@@ -70,7 +71,7 @@ def evaluate_many(
     of_network = _NetworkViolations(network)
     violations = [
         broken or blocked or of_network.on(config)
-        for config, broken in zip(configs, _violations(configs, fpga), strict=True)
+        for config, broken in zip(configs, _violations(configs, limits), strict=True)
     ]
     open_rows = [i for i, broken in enumerate(violations) if not broken]
     swept = np.zeros((len(configs), len(SweepColumn)), np.int64)
@@ -145,22 +146,27 @@ def _by_tables(network: Network, accelerators: Sequence[Hw]) -> dict[tuple[int, 
 
 
 def accelerator_violations(
-    config: AcceleratorConfig, fpga: FpgaBudget | None = None
+    config: AcceleratorConfig, limits: Limits = NO_LIMITS
 ) -> list[Violation]:
-    """List the rules that a configuration breaks whatever the network, those of an FPGA included."""
-    return _violations([config], fpga)[0]
+    """List the rules that a configuration breaks whatever the network, those of limits included."""
+    return _violations([config], limits)[0]
 
 
-def _violations(
-    configs: Sequence[AcceleratorConfig], fpga: FpgaBudget | None
-) -> list[list[Violation]]:
+def _violations(configs: Sequence[AcceleratorConfig], limits: Limits) -> list[list[Violation]]:
     """Broken rules of configurations, whatever the network."""
-    if fpga is None:
-        return [list(_rules(config)) for config in configs]
-    violations = [check(config) for config in configs]
+    violations = [list(_rules(config)) for config in configs]
+    if not limits:
+        return violations
     built = [i for i, broken in enumerate(violations) if not broken]
-    columns = resource_columns(ConfigColumns.of([configs[i] for i in built]), fpga.family)
+    fpga, columns = limits.fpga, {}
+    if fpga is not None:
+        columns = resource_columns(ConfigColumns.of([configs[i] for i in built]), fpga.family)
     for place, i in enumerate(built):
-        taken = {name: float(values[place]) for name, values in columns.items()}
-        violations[i] = check(configs[i], taken=taken, fpga=fpga)
+        violations[i] = check(
+            configs[i],
+            taken={name: float(values[place]) for name, values in columns.items()},
+            fpga=fpga,
+            power_mw=None if limits.power_mw is None else peak_power(configs[i]),
+            power_budget_mw=limits.power_mw,
+        )
     return violations

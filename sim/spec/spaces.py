@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Any
 
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.fpga_devices import FpgaBudget
+from sim.spec.limits import NO_LIMITS, Limits
 
 __all__ = ["EDGE", "HARDWARE_SPACES", "NAHAS", "SPACE_NAMES", "TINY", "HardwareSpace"]
 
@@ -29,8 +29,8 @@ class HardwareSpace:
         The point that a search has to beat; its area is the budget.
     area_budget : float or None
         Largest area in mm², in the place of the default's.
-    fpga : FpgaBudget or None
-        FPGA that accelerators have to fit; any other is not realizable.
+    limits : Limits
+        FPGA that accelerators have to fit and their highest power; any other is not realizable.
 
     Raises
     ------
@@ -43,7 +43,7 @@ class HardwareSpace:
     values: Mapping[str, tuple[int, ...] | tuple[float, ...]]
     default: AcceleratorConfig
     area_budget: float | None = None
-    fpga: FpgaBudget | None = None
+    limits: Limits = NO_LIMITS
 
     def __post_init__(self) -> None:
         """Check the values, and that the default is a point of the space."""
@@ -121,8 +121,7 @@ class HardwareSpace:
         budget: dict[str, Any] = {}
         if self.area_budget is not None:
             budget["area_budget"] = self.area_budget
-        if self.fpga is not None:
-            budget["fpga"] = self.fpga.to_json()
+        budget |= self.limits.to_json()
         return {
             "name": self.name,
             "clock_mhz": self.clock_mhz,

@@ -12,6 +12,7 @@ from cosilico.cli import main
 from cosilico.joint import counted, parts
 from cosilico.joint.truth import read_truth
 from joint_truth import write_trained_truth
+from sim.cost.costs import evaluate_many
 from sim.cost.energy import energies
 
 
@@ -38,7 +39,6 @@ def test_other_prices_need_no_other_cycles(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     predicted: list[int] = []
-    evaluate_many = counted.evaluate_many
 
     def counting(configs: Any, *given: Any, **named: Any) -> Any:
         predicted.append(len(configs))

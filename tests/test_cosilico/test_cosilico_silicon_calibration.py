@@ -174,14 +174,15 @@ def test_no_command_predicts_with_silicon_of_another_gateware(
 def test_a_device_is_a_budget_of_a_space(shipped: Callable[[str], None]) -> None:
     shipped(gateware_hash())
     space = HardwareSpaceSettings(device="xc7a200t", dsps=100).hardware_space()
-    assert space.fpga is not None
-    assert (space.fpga.name, space.fpga.dsps, space.fpga.luts) == ("xc7a200t", 100, 134_600)
-    assert space.to_json()["fpga"] == space.fpga.to_json()
-    assert HardwareSpaceSettings(device="ecp5-25", fixed=True).hardware_space().fpga is not None
+    fpga = space.limits.fpga
+    assert fpga is not None
+    assert (fpga.name, fpga.dsps, fpga.luts) == ("xc7a200t", 100, 134_600)
+    assert space.to_json()["fpga"] == fpga.to_json()
+    assert HardwareSpaceSettings(device="ecp5-25", fixed=True).hardware_space().limits
     configs = [TINY.default, TINY.at(0), TINY.at(len(TINY) - 1)]
-    table = evaluate_many(configs, named_network("ds_cnn"), fpga=space.fpga)
+    table = evaluate_many(configs, named_network("ds_cnn"), limits=space.limits)
     for config, codes in zip(configs, table.violations, strict=True):
-        own = [violation.code for violation in accelerator_violations(config, space.fpga)]
+        own = [violation.code for violation in accelerator_violations(config, space.limits)]
         assert list(codes) == own or not own
     assert any("PHYS_DSP" in codes for codes in table.violations)
     with pytest.raises(ValueError, match=r"^device must be given with dsps$"):
