@@ -13,9 +13,10 @@ from cosilico.cli import main
 from cosilico.joint.space import SpaceRecord, space_of
 from search.space_settings import HardwareSpaceSettings, load_space_file
 from sim.cost.costs import accelerator_violations, evaluate_many
-from sim.cost.energy import energy
-from sim.cost.power import peak_power, peak_powers
+from sim.cost.energy import Activity, energy
+from sim.cost.power import peak_power
 from sim.networks.named import named_network
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.limits import Limits
 from sim.spec.spaces import EDGE, TINY, HardwareSpace
 
@@ -46,7 +47,7 @@ def test_no_run_takes_more(space: HardwareSpace, name: str) -> None:
     table = evaluate_many(configs, named_network(name), columns=("cycles", "energy", "write_bytes"))
     rows = np.flatnonzero(table.realizable)
     assert len(rows) > 10
-    powers = peak_powers([configs[row] for row in rows])
+    powers = [peak_power(configs[row]) for row in rows]
     # pJ for each µs are µW; the external memory and its interface are in the run's energy, but not in the power
     means = table["energy"][rows] / table["cycles"][rows] * space.clock_mhz * 1e-3
     for row, power, mean in zip(rows, powers, means, strict=True):
@@ -69,16 +70,46 @@ def test_what_works_more_takes_more() -> None:
         assert peak_power(replace(config, io_bandwidth_gbps=config.io_bandwidth_gbps / 2)) < power
     stored = replace(TINY.default, weight_store_kb=64)
     assert peak_power(stored) > peak_power(TINY.default)
-    assert peak_powers([stored, TINY.default]).tolist() == [
-        peak_power(stored),
-        peak_power(TINY.default),
+
+
+def test_every_column_may_read_a_row_of_the_store_in_a_cycle() -> None:
+    """A run reads several in a mean cycle: seed 3 draws it. With a single row for all, its store alone was above the bound."""
+    random = np.random.default_rng(3)
+    configs = [EDGE.at(int(i)) for i in random.integers(len(EDGE), size=400)]
+    table = evaluate_many(
+        configs, named_network("autoencoder"), columns=("cycles", "store_bytes", "energy")
+    )
+    rows = [
+        own / (cycles * config.row_bytes)
+        for config, own, cycles in zip(configs, table.store_bytes, table.cycles, strict=True)
     ]
+    assert max(rows) > 3
+    for config, row in zip(configs, rows, strict=True):
+        assert row <= config.pes_x
+    config = configs[int(np.argmax(rows))]
+    read = config.row_bytes << 16
+    store = run_energy(config, store_bytes=read) - run_energy(config, store_bytes=0)
+    fewer = peak_power(replace(config, weight_store_kb=0))
+    assert peak_power(config) - fewer > config.pes_x * store / (1 << 16) * config.clock_mhz * 1e-3
+
+
+def run_energy(config: AcceleratorConfig, *, store_bytes: int) -> float:
+    """Energy of rows of the weight store beside nothing, pJ."""
+    reads = Activity(
+        total_cycles=0,
+        execute_busy=0,
+        read_bytes=0,
+        write_bytes=0,
+        store_bytes=store_bytes,
+        layers=(),
+    )
+    return energy(config, reads).total
 
 
 def test_a_budget_of_power_is_a_rule() -> None:
     network = named_network("ds_cnn")
     configs = [TINY.at(i) for i in range(0, len(TINY), 4001)]
-    powers = peak_powers(configs)
+    powers = np.array([peak_power(config) for config in configs])
     budget = float(np.median(powers))
     free = evaluate_many(configs, network)
     limited = evaluate_many(configs, network, limits=Limits(power_mw=budget))
