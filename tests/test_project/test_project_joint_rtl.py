@@ -21,11 +21,11 @@ def test_pairs_in_rtl_are_as_enumerated_and_run_once(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     words = ["--joint", str(folder), "--work", str(tmp_path / "work"), "--jobs", "1"]
-    words += ["--out", str(tmp_path / "made.json"), "--smoke", "--pairs", "1"]
-    monkeypatch.setattr(joint_rtl, "SMOKE_PAIRS", 1)
+    words += ["--out", str(tmp_path / "made.json"), "--smoke", "--pairs", "2"]
+    monkeypatch.setattr(joint_rtl, "SMOKE_PAIRS", 2)  # of the front
     joint_rtl.main(words)
     content = json.loads((tmp_path / "made.json").read_text())
-    assert content["random"]["pairs"] == content["front"]["pairs"] == 1
+    assert content["random"]["pairs"] == content["front"]["pairs"] == 2
     assert not content["front"]["whole"]
     for part in (content["random"], content["front"]):
         assert part["activations"] > 0

@@ -30,11 +30,14 @@ from sim.spec.spaces import HardwareSpace
 from small_spaces import SMALL
 
 SPACE = dataclasses.replace(
-    SMALL, name="wide", values={**SMALL.values, "io_bandwidth_gbps": (0.4, 0.8, 1.6, 3.2)}
+    SMALL,
+    name="wide",
+    values={**SMALL.values, "io_bandwidth_gbps": (0.4, 0.8, 1.6, 3.2)},
+    area_budget=area(dataclasses.replace(SMALL.default, io_bandwidth_gbps=3.2)).total,
 )
-"""Its default, with little bandwidth, is far from good."""
+"""Its default, with little bandwidth, is far from good, and may have the widest interface."""
 
-OBJECTIVE = Objective(metric="latency", area_budget=area(SPACE.default).total)
+OBJECTIVE = Objective(metric="latency", area_budget=area_budget(SPACE))
 
 
 def drawn(seed: int) -> Network:
@@ -53,8 +56,7 @@ def trained() -> AmortizedAgent:
     torch.set_num_threads(1)
     networks = [drawn(seed) for seed in range(32)]
     scale = FeatureScale.of(networks)
-    args = Args(batch=160, total_updates=40, learning_rate=0.003)
-    agent = AmortizedAgent(SPACE, OBJECTIVE, scale, args, seed=1)
+    agent = AmortizedAgent(SPACE, OBJECTIVE, scale, Args(batch=160, total_updates=40), seed=1)
     evaluator = Evaluator()
     for update in range(40):
         learn_from = [networks[(8 * update + i) % len(networks)] for i in range(8)]
@@ -122,26 +124,23 @@ def test_the_scale_keeps_unlike_networks_within_bounds() -> None:
 
 
 def test_the_agent_answers_for_networks_that_it_never_saw(trained: AmortizedAgent) -> None:
-    """Nineteen designs are twice as near the optimum as nineteen by chance, and differ by the network."""
-    random = np.random.default_rng(1)
-    regrets, by_chance, answered = [], [], set()
-    for seed in range(100, 112):
+    """Nineteen designs come near the optimum, which the default is far from, and differ by the network."""
+    regrets, answered = [], set()
+    for seed in range(100, 106):
         network = drawn(seed)
         evaluator = Evaluator()
         every = evaluator.evaluate(list(SPACE), network, phase="a")
-        feasible = np.array([row.cycles for row in every if OBJECTIVE.feasible(row)])
+        least = min(row.cycles for row in every if OBJECTIVE.feasible(row))
         designs = trained.designs(network, 19)
         answers = evaluator.evaluate(designs, network, phase="b")
         assert len(answers) <= 19
         best = min(row.cycles for row in answers if OBJECTIVE.feasible(row))
         (default,) = evaluator.evaluate([SPACE.default], network, phase="b")
-        regrets.append(best / feasible.min() - 1)
-        draws = (random.choice(feasible, 19, replace=False).min() for _ in range(50))
-        by_chance.append(np.mean(list(draws)) / feasible.min() - 1)
+        regrets.append(best / least - 1)
         answered.add(tuple(designs))
-        assert default.cycles > 1.2 * feasible.min()
-    assert np.mean(regrets) < np.mean(by_chance) / 2
-    assert np.median(regrets) < 0.05
+        assert default.cycles > 1.2 * least
+    assert max(regrets) < 0.05
+    assert np.mean(regrets) < 0.02
     assert len(answered) > 1
 
 
