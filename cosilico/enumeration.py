@@ -23,7 +23,7 @@ from cosilico.enumeration_parts import (
 )
 from cosilico.evaluation import evaluate_chunks
 from cosilico.folder import Contents, check_file, passing_folder
-from cosilico.gateware import current_calibration, current_silicon_fits
+from cosilico.gateware import current_calibration
 from cosilico.inputs import network_files
 from cosilico.networks import network_argument
 from cosilico.progress import Report, progress_bar
@@ -76,8 +76,6 @@ def enumerate_network(
     """
     configs = tuple(space)
     limits = space.limits if isinstance(space, HardwareSpace) else NO_LIMITS
-    if limits.fpga is not None:
-        current_silicon_fits()
     chunks = []
     report("accelerators", 0, len(configs))
     done = 0

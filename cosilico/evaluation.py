@@ -18,7 +18,7 @@ CHUNK = 480
 """Accelerators evaluated between two movements of the progress bar."""
 
 _in_worker: list[tuple[Network, MemorySystem, int, Limits]] = []
-"""Network, memory, images and FPGA of a worker process, given once and not with every chunk."""
+"""Network, memory, images and limits of a worker process, given once and not with every chunk."""
 
 
 def evaluate_chunks(
@@ -44,7 +44,7 @@ def evaluate_chunks(
     images : int
         Images of a program.
     limits : Limits
-        FPGA that accelerators have to fit.
+        Budgets that accelerators have to keep.
     scheduler : str, optional
         Address of the Dask scheduler whose workers are to evaluate the chunks, in place of processes.
     """

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from cosilico.cache import digest, document_digest
-from cosilico.gateware import current_silicon_fits
 from cosilico.hardware_strategies import default_strategy, hardware_strategy
 from cosilico.images import ImageSet, images_for, save_arrays
 from cosilico.imports import imported_images, is_imported, load_imported
@@ -71,8 +70,6 @@ class ExperimentSubject:
         self.seed = seed
         self.name: str = self.experiment.name
         self.hardware = self.experiment.hardware.hardware_space()
-        if self.hardware.limits.fpga is not None:
-            current_silicon_fits()
         self.objective = self.experiment.objective.objective(self.hardware)
         self.memory: FixedLatency = self.experiment.memory
         settings, folder = self.experiment.workload, path.parent
@@ -141,8 +138,6 @@ class NetworkSubject:
         self.network: Network = network_argument(network, seed)
         self.images = _images(network, self.network)
         self.hardware, self.seed = hardware, seed
-        if hardware.limits.fpga is not None:
-            current_silicon_fits()
         self.name: str = self.network.name
         self.settings = settings or hardware_strategy(
             default_strategy(hardware), metric="latency", wanted_by="cosilico run"

@@ -126,6 +126,7 @@ def enumerate_jointly(
         command="joint", identity=identity, files=tuple(_files(parts)), resumable=True
     )
     inputs = [*known.inputs, *([Path(space_name)] if is_space_file(space_name) else [])]
+    inputs += [] if counts is None else [counts / SUMMARY_FILE]
     with open_folder(out, contents, inputs=inputs, resume=resume, force=force) as folder:
         joint = Joint(
             networks=networks,
@@ -208,6 +209,7 @@ def _evaluate(
         for name in left:
             journal.append(name, write_joint_part(name, parts[name]))
             pairs("", 0, 0)
+        return [journal.records[name] for name in parts]
     # The first part is made alone: kernels that are not compiled yet are compiled once, and none takes memory here
     for names, processes, address in ((left[:1], 1, None), (left[1:], jobs, scheduler)):
         run_all(

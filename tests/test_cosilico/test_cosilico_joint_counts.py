@@ -106,6 +106,16 @@ def test_counts_are_of_the_same_pairs(
     assert not (tmp_path / "out").exists()
 
 
+def test_an_enumeration_is_not_written_over_its_own_counts(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy = edited(folder, tmp_path)
+    before = {path.name: path.read_bytes() for path in copy.iterdir() if path.is_file()}
+    assert again(copy, copy, "--force", inputs=folder.parent) == 2
+    assert len(capsys.readouterr().err.splitlines()) >= 1
+    assert {path.name: path.read_bytes() for path in copy.iterdir() if path.is_file()} == before
+
+
 def test_parts_without_counts_are_refused(
     folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
