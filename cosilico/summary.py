@@ -46,6 +46,10 @@ def _store_text(size_kb: int) -> str:
     return f"{size_kb} KiB" if size_kb else "none"
 
 
+def _clock_text(accelerator: dict[str, Any]) -> str:
+    return f"{accelerator['clock_mhz']:,} MHz"
+
+
 def _bandwidth_text(accelerator: dict[str, Any]) -> str:
     return f"{accelerator['io_bandwidth_gbps']:g} GB/s"
 
@@ -88,13 +92,14 @@ def summary_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
         ),
         row("MACs of the network", "{:,}", "macs"),
         row("utilization", "{:.1f} %", "utilization", 100),
+        ("clock", _clock_text(default_config), _clock_text(searched_config)),
         *(
-            [row("highest clock of the modules", "{:,} MHz", "reach_mhz")]
+            [row("highest clock, mapped for it", "{:,} MHz", "reach_mhz")]
             if all("reach_mhz" in side for side in sides)
             else []
         ),
         row("area in 45 nm", "{:.3f} mm²", "area"),
-        row("energy per image", "{:.2f} µJ", "energy", 1e-6),
+        row("energy in 45 nm", "{:.2f} µJ", "energy", 1e-6),
     ]
 
 

@@ -77,6 +77,12 @@ def test_memory_and_store_trade_against_each_other() -> None:
     assert {best["local_memory_kb"] for best in optima} == {min(EDGE.values["local_memory_kb"])}
     assert min(best["pes_x"] * best["pes_y"] for best in optima) == 42
     for name in NETWORKS:
+        for budget in ("default", "half"):
+            by_bandwidth = {
+                row["value"]: row["warm"]
+                for row in trade[name]["pinned"][budget]["io_bandwidth_gbps"]
+            }
+            assert by_bandwidth[20] <= by_bandwidth[25] * 17 / 16
         sizes = [best["accelerator"] for best in trade[name]["sizes"].values()]
         memory = [best["local_memory_kb"] for best in sizes]
         assert memory == sorted(memory, reverse=True)
