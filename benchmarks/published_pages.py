@@ -5,10 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from page_tables import NOT_YET, table_lines
-from sim.cost import silicon_fit
-from sim.cost.logic_area import fitted_area
-from sim.cost.silicon_fit import SiliconFits, load
+from page_tables import table_lines
+from sim.cost.area import area
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.documents import read_json
 from sim.spec.spaces import EDGE
@@ -18,8 +16,6 @@ __all__ = ["PUBLISHED", "own_accelerator", "published_areas", "published_energie
 Results = Mapping[str, Any]
 
 PUBLISHED = Path(__file__).with_name("published_accelerators.json")
-
-FITS = Path(silicon_fit.__file__).with_name(silicon_fit.DEFAULT_FILE)
 
 _FITTED_NM = 45
 
@@ -43,11 +39,8 @@ def own_accelerator(entry: Results) -> AcceleratorConfig:
 
 
 def published_areas(results: Results) -> str:
-    """Area of published accelerators, and ours by the fit, as it would be in their technology."""
-    fits = load(FITS)
-    if not any(fit.clock_mhz == EDGE.clock_mhz for fit in fits.fits):
-        return NOT_YET
-    return "\n".join(table_lines(_TITLES, _area_rows(results, fits), text=1))
+    """Area of published accelerators, and ours as it would be in their technology."""
+    return "\n".join(table_lines(_TITLES, _area_rows(results), text=1))
 
 
 _TITLES = (
@@ -56,11 +49,11 @@ _TITLES = (
 )
 
 
-def _area_rows(results: Results, fits: SiliconFits) -> list[list[str]]:
+def _area_rows(results: Results) -> list[list[str]]:
     shrink = (results["area_nm"] / _FITTED_NM) ** 2
     rows = []
     for entry in results["accelerators"]:
-        own = replace(fitted_area(own_accelerator(entry), fits), external_interface=0.0)
+        own = replace(area(own_accelerator(entry)), external_interface=0.0)
         memories = own.local_memory + own.register_files + own.parameter_memory
         scaled = own.total * shrink
         rows.append(
