@@ -127,7 +127,9 @@ def _ran_in_synthesis_view(record: Mapping[str, Any]) -> bool:
 def _mappings(records: Iterable[Mapping[str, Any]]) -> Counter[str]:
     """Pairs by what their mapping does, without the numbers."""
     return Counter(
-        name for record in records for name in {trait.split()[-1] for trait in record["traits"]}
+        name
+        for record in records
+        for name in {trait.lstrip("0123456789 ") for trait in record["traits"]}
     )
 
 

@@ -62,6 +62,21 @@ STORES_KB = (1, 1, 1, 2, 2, 4, 8, 64)
 SEEDS = 1 << 31
 """Seeds of images are below."""
 
+WAYS: dict[str, tuple[LayerPlan, int]] = {
+    "weights in the store": (LayerPlan.STORED_ROWS, 1),
+    "PE columns split channels": (LayerPlan.SPREAD, 1),
+    "inputs in strips": (LayerPlan.IN_STRIPS, 1),
+    "outputs in strips": (LayerPlan.SOURCES, 1),
+    "border rows apart": (LayerPlan.BORDER_TOP, 1),
+    "images together": (LayerPlan.IMAGES, 2),
+    "activation table": (LayerPlan.TABLE_ADDRESS, 1),
+    "weights are a tensor": (LayerPlan.FACTORS, 1),
+}
+"""Ways of a mapping with a layer: a column of the plan, and from which value on it goes that way.
+
+With weights in the store, a pair has a cold and a warm run, both compared.
+"""
+
 AWKWARD_GROUPS = 4
 """Every so many groups have a grid whose width divides few images."""
 
@@ -120,6 +135,8 @@ class Case:
         parts of a reduction.
     partial_tile : bool
         Whether the grid does not divide the input.
+    ways : tuple of str
+        Those of :data:`WAYS` that the mapping goes.
     """
 
     index: int
@@ -135,6 +152,7 @@ class Case:
     pixels: int
     splits: int
     partial_tile: bool
+    ways: tuple[str, ...] = ()
 
     @property
     def images(self) -> NDArray[np.int8]:
@@ -179,7 +197,7 @@ class Case:
             "partial": self.partial_tile,
             "spills": self.spills,
         }
-        return tuple(name for name, holds in situations.items() if holds)
+        return (*(name for name, holds in situations.items() if holds), *self.ways)
 
 
 TryCase: TypeAlias = Callable[[int, AcceleratorConfig, np.random.Generator], Case | None]
@@ -395,6 +413,9 @@ def describe_case(
         pixels=int(plan[:, LayerPlan.PIXELS].max(initial=1)),
         splits=int(plan[:, LayerPlan.SPLITS].max(initial=1)),
         partial_tile=bool(source.height % config.pes_y or source.width % config.pes_x),
+        ways=tuple(
+            name for name, (column, least) in WAYS.items() if plan[:, column].max() >= least
+        ),
     )
 
 

@@ -139,10 +139,10 @@ class Campaign:
     """
 
     pairs: int = 1000
-    stalled: int = 120
+    stalled: int = 200
     layers: bool = True
-    imported: int = 64
-    graphs: int = 120
+    imported: int = 200
+    graphs: int = 160
     tables: int = 240
     states: int = 40
     points: int = 1000
