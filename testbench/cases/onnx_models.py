@@ -65,7 +65,7 @@ class _Graph:
 
     def weights(self, *shape: int) -> tuple[str, str, str]:
         """Names of int8 weights, their scales and their zero points."""
-        data = self.rng.integers(-127, 128, shape)
+        data = self.rng.integers(-128, 128, shape)
         count = shape[0] if self.rng.random() < 0.7 else 1
         scales = self.rng.uniform(0.002, 0.02, count if count > 1 else ())
         zeros = np.zeros(count if count > 1 else (), np.int8)

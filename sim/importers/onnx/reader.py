@@ -5,7 +5,7 @@ objects whose types are known.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -118,6 +118,17 @@ def _check_rules(proto: onnx.ModelProto, what: str) -> None:
         raise DesignFileError(f"{what} is damaged") from None
 
 
+def _given(attributes: Mapping[str, Any]) -> NDArray[Any] | None:
+    """Content of a Constant, which has it as a tensor, a number or a list of them; None where it has text."""
+    if isinstance(attributes.get("value"), np.ndarray):
+        return np.asarray(attributes["value"])
+    for kind, dtype in (("int", np.int64), ("float", np.float32)):
+        for name in (f"value_{kind}", f"value_{kind}s"):
+            if name in attributes:
+                return np.array(attributes[name], dtype)
+    return None
+
+
 def _model(proto: onnx.ModelProto, what: str) -> OnnxModel:
     graph = proto.graph
     outputs = [_end(end, open_shape=not end.type.tensor_type.shape.dim) for end in graph.output]
@@ -131,8 +142,8 @@ def _model(proto: onnx.ModelProto, what: str) -> OnnxModel:
         attributes = {field.name: _attribute(field, what) for field in node.attribute}
         if len(attributes) != len(node.attribute):
             raise DesignFileError(f"{what} has a node {index} with an attribute given twice")
-        if node.op_type == "Constant" and isinstance(attributes.get("value"), np.ndarray):
-            constants[node.output[0]] = attributes["value"]
+        if node.op_type == "Constant" and (given := _given(attributes)) is not None:
+            constants[node.output[0]] = given
             continue
         nodes.append(
             OnnxNode(

@@ -247,9 +247,8 @@ def _transposed(lowering: OnnxLowering, node: OnnxNode) -> Value:
     bias = bias_of(lowering, node, 2, source.quantization.scale * scales)
 
     def deferred(made: Filters) -> Deferred:
-        signed = arranged * made.signs[:, None, None, None]
-
         def emit(target: Target) -> TensorSpec:
+            signed = made.signed(node, arranged)
             fields = weight_multipliers(lowering, node, source, target, signed, made)
             parts = [
                 _taken(

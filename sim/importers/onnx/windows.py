@@ -72,6 +72,18 @@ class Filters:
             node.refuse("bias must stay inside int32 where constants are added behind it")
         return Filters(scales=scales, bias=bias.astype(np.int32), signs=self.signs * signs)
 
+    def signed(self, node: OnnxNode, weights: NDArray[np.int8]) -> NDArray[np.int8]:
+        """Weights times the signs, int8[K, ...]: nothing that is negated may be -128."""
+        signs = self.signs.reshape(-1, *[1] * (weights.ndim - 1))
+        lowest = (weights == np.iinfo(np.int8).min) & (signs < 0)
+        if lowest.any():
+            channel = int(np.nonzero(lowest)[0][0])
+            node.refuse(
+                f"weights of output channel {channel} must be at least -127, not -128, where a negative constant "
+                "behind them negates them"
+            )
+        return np.ascontiguousarray(weights * signs)
+
 
 def window_padding(
     node: OnnxNode,
@@ -285,9 +297,8 @@ def _convolution(
     grouping = choose_form((spec.channels, channels), group, math.prod(kernel), pixels)
 
     def deferred(made: Filters) -> Deferred:
-        signed = np.ascontiguousarray(arranged * made.signs[:, None, None, None])
-
         def emit(target: Target) -> TensorSpec:
+            signed = made.signed(node, arranged)
             parameters = {
                 "bias": made.bias,
                 **weight_multipliers(lowering, node, source, target, weights, made),
@@ -430,7 +441,7 @@ def _product(
 
     def deferred(made: Filters) -> Deferred:
         def emit(target: Target) -> TensorSpec:
-            signed = arranged * made.signs[:, None]
+            signed = made.signed(node, arranged)
             return lowering.emit(
                 node,
                 LayerKind.FULLY_CONNECTED,

@@ -218,8 +218,8 @@ def _cat(graph: Graph, node: fx.Node, value: Value) -> Value:
 
 
 ENLARGING = {
-    "aten.upsample_nearest2d.vec": Reader(read=_nearest),
-    "aten.upsample_bilinear2d.vec": Reader(read=_bilinear),
-    "aten.cat.default": Reader(read=_cat),
+    "aten.upsample_nearest2d.vec": Reader(read=_nearest, takes_views=False),
+    "aten.upsample_bilinear2d.vec": Reader(read=_bilinear, takes_views=False),
+    "aten.cat.default": Reader(read=_cat, takes_views=False),
 }
 """Readers of images and tensors that consist of others, by ATen's names."""

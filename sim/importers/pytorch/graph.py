@@ -71,6 +71,17 @@ class Value:
     functions: tuple[str, ...] = ()
     quantized: bool = False
 
+    @property
+    def widened(self) -> tuple[int, int, int]:
+        """Height, width and channels with the zeros around the tensor."""
+        height, width, channels = self.shape
+        around = self.padding
+        return (
+            height + around.top + around.bottom,
+            width + around.left + around.right,
+            channels,
+        )
+
 
 _DEQUANTIZE = "quantized_decomposed.dequantize_per_"
 _PERMUTE = "aten.permute.default"
@@ -333,6 +344,10 @@ class Graph:
                 name = self.values[source].functions[-1]
                 rule = f"{name} must be at the end of the module, where the host computes it"
                 raise UnsupportedModuleError(f"{rule}, not before {title(node)}")
+            if not reader.takes_views and image_shape(source) != self.values[source].widened:
+                break_rule(
+                    node, "an image must not be flattened before it", ["N", *sizes_of(source)]
+                )
         value = self.values[sources[0]]
         if not reader.takes_padding:
             self.unpadded(node, value)
@@ -387,8 +402,11 @@ class Reader:
         Whether zeros may lie around the operand.
     takes_functions : bool
         Whether the operand may be what the host computes.
+    takes_views : bool
+        Whether an image that is an operand may be flattened.
     """
 
     read: Callable[[Graph, fx.Node, Value], Value]
     takes_padding: bool = False
     takes_functions: bool = False
+    takes_views: bool = True

@@ -167,8 +167,10 @@ POOLS = {
     "aten.mean.dim": Reader(read=_mean),
     "aten.amax.default": Reader(read=_largest),
     "aten.adaptive_max_pool2d.default": Reader(read=_largest),
-    "aten.avg_pool2d.default": Reader(read=_average_pool, takes_padding=True),
-    "aten._adaptive_avg_pool2d.default": Reader(read=_adaptive_pool),
-    "aten.max_pool2d_with_indices.default": Reader(read=_max_pool, takes_padding=True),
+    "aten.avg_pool2d.default": Reader(read=_average_pool, takes_padding=True, takes_views=False),
+    "aten._adaptive_avg_pool2d.default": Reader(read=_adaptive_pool, takes_views=False),
+    "aten.max_pool2d_with_indices.default": Reader(
+        read=_max_pool, takes_padding=True, takes_views=False
+    ),
 }
 """Readers of pools and means, by ATen's names."""

@@ -157,7 +157,7 @@ def _batch_norm(graph: Graph, node: fx.Node, value: Value) -> Value:
 
 
 WEIGHTED = {
-    "aten.convolution.default": Reader(read=_convolution, takes_padding=True),
+    "aten.convolution.default": Reader(read=_convolution, takes_padding=True, takes_views=False),
     "aten._native_batch_norm_legit_no_training.default": Reader(read=_batch_norm),
     "aten.addmm.default": Reader(read=_linear),
     "aten.mm.default": Reader(read=_linear),

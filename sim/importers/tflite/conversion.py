@@ -39,7 +39,7 @@ from sim.importers.tflite import (
 from sim.importers.tflite.host_steps import HOST_OPERATORS, host_step
 from sim.importers.tflite.lowering import INPUT, OPERATORS, Lowering, image_shape
 from sim.importers.tflite.model import TfliteModel, TfliteOperator
-from sim.importers.tflite.reader import parse_tflite
+from sim.importers.tflite.reader import CONTENTS, parse_tflite
 from sim.importers.tflite.states import enter_variable, finish_variables
 from sim.importers.tflite.unsigned import is_unsigned, signed_model
 from sim.importers.tflite.variables import (
@@ -336,8 +336,12 @@ def _check_order(model: TfliteModel, carried: set[int]) -> None:
     for operator in model.operators:
         for index in _data(operator):
             if index >= 0 and index not in known:
-                name = model.tensors[index].name
-                model.refuse(operator, f"reads tensor {name!r} before it is computed")
+                tensor = model.tensors[index]
+                if tensor.unread:
+                    types = ", ".join(CONTENTS)
+                    rule = f"constant {tensor.name!r} must be of a type in {types}"
+                    model.refuse(operator, f"{rule}, not {tensor.dtype}")
+                model.refuse(operator, f"reads tensor {tensor.name!r} before it is computed")
         known.update(operator.outputs)
 
 

@@ -34,6 +34,8 @@ class TfliteTensor:
         Content of a constant, in the tensor's type and shape.
     variable : bool
         Whether its content stays from one inference to the next.
+    unread : bool
+        Whether it is a constant of a type that no operator reads: int4, float16.
     """
 
     index: int
@@ -46,6 +48,7 @@ class TfliteTensor:
     axis: int = 0
     data: NDArray[Any] | None = None
     variable: bool = False
+    unread: bool = False
 
     @property
     def signature(self) -> tuple[int, ...]:

@@ -18,7 +18,7 @@ from sim.importers.errors import UnsupportedModelError, printable
 from sim.importers.tflite.model import TfliteModel, TfliteOperator, TfliteTensor
 from sim.spec.errors import DesignFileError
 
-__all__ = ["parse_tflite"]
+__all__ = ["CONTENTS", "parse_tflite"]
 
 _IDENTIFIER = b"TFL3"
 _IDENTIFIER_OFFSET = 4
@@ -124,7 +124,7 @@ _UNREAD_OPTIONS = {
 }
 """Options that say nothing which the shapes of the tensors do not; of RELU and its like there are none."""
 
-_CONTENTS = ("int8", "int16", "int32", "int64", "uint8", "float32")
+CONTENTS = ("int8", "int16", "int32", "int64", "uint8", "float32")
 """Types of constants that some operator reads, or refuses by name."""
 
 _DAMAGE = (
@@ -210,6 +210,7 @@ def _tensor(root: Any, graph: Any, index: int, what: str) -> TfliteTensor:
         axis=axis,
         variable=bool(table.IsVariable()),
         data=_constant(root, table.Buffer(), shape, dtype, f"{what}: tensor {name!r}"),
+        unread=dtype not in CONTENTS and root.Buffers(table.Buffer()).DataLength() > 0,
     )
 
 
@@ -225,7 +226,7 @@ def _constant(
     buffer = root.Buffers(buffer_index)
     if buffer.Offset() > 1:
         raise UnsupportedModelError("model must not keep weights outside its flatbuffer")
-    if not buffer.DataLength() or dtype not in _CONTENTS:
+    if not buffer.DataLength() or dtype not in CONTENTS:
         return None
     kind = np.dtype(dtype).newbyteorder("<")
     data = buffer.DataAsNumpy()

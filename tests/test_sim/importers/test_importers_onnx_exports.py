@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from onnx_graphs import MICROSOFT, Graph, check, convolution, dequantized, refused
 from sim.spec.network import LayerKind
@@ -198,6 +198,46 @@ def test_constants_behind_a_convolution_are_its_own(operator: str, group: int) -
     assert layer.kernel == (2, 2)
 
 
+LOWEST: dict[str, tuple[list[int], int, dict[str, Any], tuple[int, ...]]] = {
+    "Conv": ([3, 3, 2, 2], 0, {}, (1, 3, 6, 6)),
+    "ConvTranspose": ([3, 3, 2, 2], 1, {"strides": [2, 2]}, (1, 3, 6, 6)),
+    "MatMul": ([4, 3], 1, {}, (1, 4)),
+    "Gemm": ([3, 4], 0, {"transB": 1}, (1, 4)),
+}
+"""By operator: shape of the weights and their axis of output channels, attributes, input."""
+
+
+def lowest_weights(operator: str, gains: list[float]) -> onnx.ModelProto:
+    """A product of which output channel 1 has weights of -128, times a gain for each channel."""
+    shape, axis, attributes, image = LOWEST[operator]
+    graph = Graph("int8")
+    data = graph.rng.integers(-127, 128, shape)
+    np.moveaxis(data, axis, 0)[1].flat[:2] = -128
+    x = graph.pair("x", 0.03, 5)
+    scale = graph.constant(0.01, np.float32)
+    weights = graph.node("DequantizeLinear", graph.constant(data, np.int8), scale)
+    y = graph.node(operator, x, weights, **attributes)
+    for gain in gains:
+        factors = np.array([1, gain, 1]).reshape(3, *[1] * (len(image) - 2))
+        y = graph.node("Mul", y, graph.constant(factors, np.float32))
+    return graph.model(graph.pair(y, 0.1, -20), image)
+
+
+@pytest.mark.parametrize("operator", LOWEST)
+@pytest.mark.parametrize("gains", [[0.5], [-1.0, -0.5]])
+def test_weights_of_minus_128_are_as_given(operator: str, gains: list[float]) -> None:
+    # fused, onnxruntime's own products of such weights saturate in pairs
+    imported = check(lowest_weights(operator, gains), step=0.1, optimized=False)
+    assert min(layer.weights.min() for layer in imported.network.layers) == -128
+
+
+@pytest.mark.parametrize("operator", LOWEST)
+def test_no_negative_constant_makes_128_of_minus_128(operator: str) -> None:
+    """128 is no int8: it became -128 again, and the results were wrong."""
+    rule = "weights of output channel 1 must be at least -127, not -128, where a negative constant behind them negates them"
+    refused(lowest_weights(operator, [-0.5]), WHERE.format(operator) + rule)
+
+
 def test_a_product_plus_a_bias() -> None:
     graph = Graph()
     data, scales = graph.rng.integers(-127, 128, (5, 4)), graph.constant([0.01] * 4, np.float32)
@@ -291,6 +331,20 @@ def test_a_computed_shape_is_a_constant() -> None:
     flat = graph.node("Reshape", x, graph.node("Concat", *sizes, axis=0))
     weights, scales, zeros = graph.weights(5, 6 * 9)
     y = graph.node("Gemm", flat, dequantized(graph, weights, scales, zeros), transB=1)
+    check(graph.model(graph.pair(y, 0.2, 0), (1, 3, 4, 4)), step=0.2, bound=2)
+
+
+@pytest.mark.parametrize(
+    "given", [{"value_ints": [1, -1]}, {"value": numpy_helper.from_array(np.array([1, -1]))}]
+)
+def test_a_constant_node_has_a_tensor_or_numbers(given: dict[str, Any]) -> None:
+    graph = Graph()
+    x = graph.pair(convolution(graph, graph.pair("x", 0.03, 5), 0.03, (6, 3, 2, 2)), 0.1, 3)
+    flat = graph.node("Reshape", x, graph.node("Constant", **given))
+    scale = graph.node("Constant", value_float=0.01)
+    data, _, _ = graph.weights(5, 6 * 9)
+    weights = graph.node("DequantizeLinear", data, scale)
+    y = graph.node("Gemm", flat, weights, transB=1)
     check(graph.model(graph.pair(y, 0.2, 0), (1, 3, 4, 4)), step=0.2, bound=2)
 
 

@@ -154,6 +154,8 @@ LINES: list[tuple[nn.Module, str]] = [
     (nn.Upsample(scale_factor=8, mode="bilinear"), "operator 0 aten.upsample_bilinear2d.vec (tensor 'upsample_bilinear2d'): factors must be so small that weights are at most 127, not (8, 8)"),
     (nn.ConvTranspose2d(3, 2, 3, dilation=2), "operator 0 aten.convolution.default (tensor 'convolution'): dilation of a transposed convolution must be 1, not [2, 2]"),
     (Function(lambda x: torch.cat([x, torch.ones(1, 2, 4, 4)], 1)), "operator 1 aten.cat.default (tensor 'cat'): constants cannot be joined to an image, not 2"),
+    (Function(lambda x: torch.cat([x.flatten(1), x.relu().flatten(1)], 1)), "operator 3 aten.cat.default (tensor 'cat'): an image must not be flattened before it, not ['N', 48]"),
+    (nn.Sequential(nn.ReLU(), nn.Flatten(2), nn.Conv1d(3, 2, 3)), "operator 2 aten.convolution.default (tensor 'convolution'): an image must not be flattened before it, not ['N', 3, 16]"),
 ]  # fmt: skip
 
 

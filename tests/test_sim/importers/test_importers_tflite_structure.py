@@ -241,7 +241,28 @@ def on_three_axes(operator: str, **options: int) -> bytes:
     return writer.end(result)
 
 
+def weights_of_nibbles() -> bytes:
+    writer = Convolution()
+    kernel = writer.constant(np.ones(8), "int8", name="weights", scales=[0.1])
+    writer.tensors[kernel] = replace(writer.tensors[kernel], shape=(2, 1, 1, 8), dtype="int4")
+    result = writer.tensor((1, 4, 4, 2), name="result", **LIKE)
+    writer.operator("CONV_2D", [writer.seen, kernel], [result], **WINDOW, **DILATION)
+    return writer.end(result)
+
+
+def weights_of_half_floats() -> bytes:
+    writer = Convolution()
+    kernel = writer.constant(np.ones((2, 1, 1, 2)), "float16", name="weights")
+    result = writer.tensor((2, 1, 1, 2), "float32", name="result")
+    writer.operator("DEQUANTIZE", [kernel], [result])
+    return writer.end(result)
+
+
+UNREAD = "constant 'weights' must be of a type in int8, int16, int32, int64, uint8, float32, not "
+
 LINES: list[tuple[Callable[[], bytes], str]] = [
+    (weights_of_nibbles, rf"operator 1 CONV_2D {TENSOR}: {UNREAD}int4"),
+    (weights_of_half_floats, rf"operator 1 DEQUANTIZE {TENSOR}: {UNREAD}float16"),
     (
         quantize_of_another_shape,
         rf"operator 1 QUANTIZE {TENSOR}: output must have shape \(1, 4, 4, 2\), "
