@@ -67,7 +67,7 @@ PAGES = ("README.md", "docs/**/*.md", "benchmarks/*.md")
 Results = Mapping[str, Any]
 
 _BLOCK = re.compile(
-    r"(<!-- from ((?:benchmarks|sim/cost|sim/timing|cosilico/joint)/\w+\.json): (\w+) -->\n)(.*?)(<!-- end -->)",
+    r"(<!-- from ((?:benchmarks|sim/cost|sim/timing|cosilico/joint)/\w+\.jsonl?): (\w+) -->\n)(.*?)(<!-- end -->)",
     re.DOTALL,
 )
 
@@ -108,8 +108,11 @@ def rendered(text: str, root: Path) -> str:
         begin, file, name, _, end = match.groups()
         if name not in BLOCKS:
             raise PageError(f"block must be one of {', '.join(BLOCKS)}, not {name!r}")
-        results = json.loads((root / file).read_text(encoding="utf-8"))
-        return f"{begin}{BLOCKS[name](results).rstrip()}\n{end}"
+        content = (root / file).read_text(encoding="utf-8")
+        records = content.splitlines() if file.endswith("l") else [content]
+        results = [json.loads(record) for record in records]
+        block = BLOCKS[name](results if file.endswith("l") else results[0])
+        return f"{begin}{block.rstrip()}\n{end}"
 
     return _BLOCK.sub(fresh, text)
 

@@ -68,7 +68,12 @@ def measured(network: Network, entry: dict[str, Any]) -> dict[str, Any]:
     config = own_accelerator(entry)
     prediction = predict(config, network)
     idle = Activity(
-        total_cycles=prediction.total_cycles, execute_busy=0, read_bytes=0, write_bytes=0, layers=()
+        total_cycles=prediction.total_cycles,
+        execute_busy=0,
+        read_bytes=0,
+        write_bytes=0,
+        descriptor_bytes=0,
+        layers=(),
     )
     return {
         "macs": entry["macs"],

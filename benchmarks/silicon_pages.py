@@ -1,14 +1,25 @@
 """Tables of the page on silicon: errors of the fitted silicon, and what both defaults take of it."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from math import prod
 from typing import Any
 
 from page_tables import table_lines
 from sim.cost.logic_area import AREA_PARTS, fitted_area
 from sim.cost.silicon_fit import parse
-from sim.spec.spaces import EDGE, TINY
+from sim.spec.accelerator import DOT_WIDTH
+from sim.spec.spaces import EDGE, NAHAS, TINY, HardwareSpace
 
-__all__ = ["SILICON", "energy_errors", "silicon_errors", "silicon_modules", "silicon_parts"]
+__all__ = [
+    "SILICON",
+    "energy_errors",
+    "energy_samples",
+    "silicon_errors",
+    "silicon_modules",
+    "silicon_parts",
+    "silicon_samples",
+]
 
 Results = Mapping[str, Any]
 
@@ -112,5 +123,84 @@ def energy_errors(results: Results) -> str:
     return "\n".join(table_lines(titles, rows, text=2))
 
 
-SILICON = (silicon_errors, silicon_modules, silicon_parts, energy_errors)
+_PER_PE = ("compute_lanes", "simd_units")
+"""Fields whose product are the units of a PE."""
+
+_MACS = ("pes_x", "pes_y", *_PER_PE)
+"""Fields whose product, times the products of a unit, are the MACs of a cycle."""
+
+
+def silicon_samples(results: Results) -> str:
+    """Units of a PE of the accelerators that were mapped, beside those of the spaces of their clock."""
+    known = {
+        target["clock_mhz"]: [
+            sample["accelerator"] for sample in (*target["fitted"], *target["held_out"])
+        ]
+        for target in results["targets"]
+        if target["clock_mhz"]
+    }
+    return _sizes(known, "units of a PE", _PER_PE, 1)
+
+
+def energy_samples(results: Sequence[Results]) -> str:
+    """MACs per cycle of the accelerators whose modules were simulated, beside those of the spaces of their clock."""
+    known: dict[float, list[Results]] = {}
+    for record in results[1:]:
+        accelerator = record["accelerator"]
+        known.setdefault(accelerator["clock_mhz"], []).append(accelerator)
+    return _sizes(known, "MACs per cycle", _MACS, DOT_WIDTH)
+
+
+def _sizes(
+    known: Mapping[float, Sequence[Results]], what: str, names: Sequence[str], times: int
+) -> str:
+    """Table of the sizes of samples by clock, and of how many accelerators of a space are larger than all of them."""
+
+    def size(accelerator: Results) -> int:
+        return times * prod(int(accelerator[name]) for name in names)
+
+    rows = []
+    for clock, samples in sorted(known.items()):
+        sizes = [size(sample) for sample in samples]
+        for space in (TINY, EDGE, NAHAS):
+            if space.clock_mhz == clock:
+                rows.append(
+                    [
+                        f"{clock:g}",
+                        f"{len(sizes)}",
+                        _range(sizes),
+                        *_beyond(space, size, names, max(sizes)),
+                    ]
+                )
+    titles = (
+        *("clock, MHz", "samples", f"{what}, samples", "space"),
+        *(f"{what}, space", "accelerators above all samples"),
+    )
+    return "\n".join(table_lines(titles, rows, text=1))
+
+
+def _beyond(
+    space: HardwareSpace, size: Callable[[Results], int], names: Sequence[str], most: int
+) -> list[str]:
+    """Name of a space, sizes of its accelerators, and the share of those that are larger than ``most``."""
+    sizes = [
+        size(dict(zip(names, values, strict=True)))
+        for values in product(*(space.values[name] for name in names))
+    ]
+    share = sum(own > most for own in sizes) / len(sizes)
+    return [f"`{space.name}`", _range(sizes), f"{100 * share:.0f} %"]
+
+
+def _range(sizes: Sequence[int]) -> str:
+    return f"{min(sizes):,} … {max(sizes):,}"
+
+
+SILICON = (
+    silicon_errors,
+    silicon_modules,
+    silicon_parts,
+    silicon_samples,
+    energy_errors,
+    energy_samples,
+)
 """Blocks of the page."""

@@ -13,7 +13,7 @@ from cosilico.folder import check_file
 from cosilico.inputs import input_files
 from cosilico.profile import profile_of
 from cosilico.profile_tables import print_profile
-from cosilico.summary import accelerator_text
+from cosilico.summary import EDP_SCALE, accelerator_text
 from cosilico.trace_files import predicted_run
 from sim.spec.files import write_atomic
 
@@ -69,13 +69,48 @@ def print_prediction(run: PredictedRun) -> None:
         ),
         f"EXECUTE busy {known.execute_busy:,}, waits for LOAD {known.execute_wait_load:,}, "
         f"for STORE {known.execute_wait_store:,} cycles",
-        f"area {run.area_mm2:.3f} mm², energy {run.energy_pj * 1e-6:.2f} µJ in 45 nm",
+        f"area {run.area_mm2:.3f} mm² in 45 nm",
+        f"energy {energy_text(run.energy_pj, run.edp)}, in 45 nm",
+        *(
+            [
+                f"energy {energy_text(run.cold_energy_pj, run.cold_edp)} of the run that fills the weight store"
+            ]
+            if known.store_bytes
+            else []
+        ),
     )
     for line in lines:
         print_line(console, line)
     program = predicted_run(run.mapped, known)
     print_profile(console, profile_of(program.mapped, known, program.timeline))
+    console.print(part_table(run, console.width))
     console.print(prediction_table(run, console.width))
+
+
+def energy_text(picojoules: float, edp: float) -> str:
+    """Return an energy and an energy-delay product, which is in pJ · s."""
+    return f"{picojoules * 1e-6:.2f} µJ, energy-delay product {edp * EDP_SCALE:.4g} µJ·ms"
+
+
+def part_table(run: PredictedRun, width: int = FILE_WIDTH) -> Table:
+    """Energy by part, the largest first; of a cold run as well, where the weight store keeps weights."""
+    known = [run.energy_by_part]
+    columns = [Column("energy"), Column("µJ", right=True), Column("share", right=True, rank=1)]
+    if run.prediction.store_bytes:
+        known.append(run.cold_energy_by_part)
+        columns.append(Column("cold, µJ", right=True, rank=2))
+    parts = sorted(known[0], key=lambda part: -known[0][part])
+    rows = [
+        [
+            part.replace("_", " "),
+            f"{known[0][part] * 1e-6:.3f}",
+            f"{100 * known[0][part] / run.energy_pj:.1f} %",
+            *(f"{other[part] * 1e-6:.3f}" for other in known[1:]),
+        ]
+        for part in parts
+        if any(energies[part] for energies in known)
+    ]
+    return fitted_table(width, columns, rows)
 
 
 def prediction_table(run: PredictedRun, width: int = FILE_WIDTH) -> Table:

@@ -8,10 +8,9 @@ from cosilico.layer_times import layer_times
 from cosilico.occupancy import occupancy
 from cosilico.timeline import Timeline
 from sim.cost.area import area
-from sim.cost.energy import Activity, energy
+from sim.cost.energy import energy, layer_energy
 from sim.plan import Mapped
-from sim.prediction import LayerPrediction, Prediction
-from sim.spec.accelerator import AcceleratorConfig
+from sim.prediction import Prediction
 from sim.timing.clock_reach import slowest_module
 
 __all__ = ["CAUSES", "LayerProfile", "MemoryUse", "Profile", "profile_of"]
@@ -293,22 +292,9 @@ def _layers(mapped: Mapped, prediction: Prediction, timeline: Timeline) -> Itera
             read_bytes=layer.read_bytes,
             write_bytes=layer.write_bytes,
             store_read_bytes=layer.store_bytes,
-            energy_pj=_energy_pj(config, layer, prediction.images),
+            energy_pj=layer_energy(config, layer, prediction.images).total,
             **taken.to_json(),
         )
-
-
-def _energy_pj(config: AcceleratorConfig, layer: LayerPrediction, images: int) -> float:
-    activity = Activity(
-        total_cycles=layer.cycles,
-        execute_busy=layer.execute_busy,
-        read_bytes=layer.read_bytes,
-        write_bytes=layer.write_bytes,
-        store_bytes=layer.store_bytes,
-        layers=(layer,),
-        images=images,
-    )
-    return energy(config, activity).total
 
 
 def _parts(breakdown: Any) -> dict[str, float]:

@@ -1,12 +1,13 @@
 """``results.json``: the design, figures and measurements of a run, in one object (docs/reference/results.md)."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from cosilico.results_record import require_results
 from cosilico.run_folder import RESULTS_FILE
 from sim.cost.area import area
-from sim.cost.energy import energy
+from sim.cost.energy import EnergyBreakdown, cold_energy, energy, energy_delay
 from sim.model import predict
 from sim.spec.design import Design
 from sim.spec.documents import read_json
@@ -24,6 +25,8 @@ def figures(design: Design, images: int = 1) -> dict[str, Any]:
     MACs are those of an image, cycles, traffic and energy those of a program of so many ``images``.
     """
     prediction = predict(design.accelerator, design.network, images=images)
+    warm = energy(design.accelerator, prediction)
+    cold = cold_energy(design.accelerator, prediction)
     return {
         "accelerator": design.accelerator.to_json(),
         "macs_per_cycle": design.accelerator.macs,
@@ -35,7 +38,19 @@ def figures(design: Design, images: int = 1) -> dict[str, Any]:
         "spilled": list(prediction.spilled),
         "reach_mhz": slowest_module(design.accelerator).reach_mhz,
         "area": area(design.accelerator).total,
-        "energy": energy(design.accelerator, prediction).total,
+        **_energies(design, warm, prediction.total_cycles),
+        **_energies(design, cold, prediction.cold_cycles, "cold_"),
+    }
+
+
+def _energies(
+    design: Design, breakdown: EnergyBreakdown, cycles: int, begins: str = ""
+) -> dict[str, Any]:
+    """Energy of a run, by part as well, and its product with the run's time."""
+    return {
+        f"{begins}energy": breakdown.total,
+        f"{begins}energy_by_part": asdict(breakdown),
+        f"{begins}edp": energy_delay(design.accelerator, breakdown.total, cycles),
     }
 
 

@@ -92,6 +92,11 @@ class _Side(_Extensible):
     utilization: _Share
     area: _Figure
     energy: _Figure
+    energy_by_part: dict[str, _Amount] | None = None
+    edp: Annotated[float | None, OrNone(Number(1e-30, 1e30))] = None
+    cold_energy: Annotated[float | None, OrNone(Number(1e-30, 1e30))] = None
+    cold_energy_by_part: dict[str, _Amount] | None = None
+    cold_edp: Annotated[float | None, OrNone(Number(1e-30, 1e30))] = None
     simulator: _Text
     simulator_version: _Text
     view: Annotated[str | None, OrNone(Name())] = None

@@ -1,5 +1,6 @@
 """The table that a run ends with: default hardware beside the searched hardware."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from cosilico.profile_tables import print_profile
 from cosilico.results import compared_cycles, layer_agreement
 
 __all__ = [
+    "EDP_SCALE",
     "accelerator_text",
     "agreement_lines",
     "gain_lines",
@@ -17,6 +19,9 @@ __all__ = [
     "view_name",
     "workload_lines",
 ]
+
+EDP_SCALE = 1e-3
+"""Units of µJ · ms, in which energy-delay products are told, in a pJ · s."""
 
 
 def accelerator_text(accelerator: dict[str, Any]) -> str:
@@ -100,7 +105,23 @@ def summary_rows(results: dict[str, Any]) -> list[tuple[str, str, str]]:
         ),
         row("area in 45 nm", "{:.3f} mm²", "area"),
         row("energy in 45 nm", "{:.2f} µJ", "energy", 1e-6),
+        *_edp_rows(sides, row),
     ]
+
+
+def _edp_rows(
+    sides: tuple[dict[str, Any], ...], row: Callable[..., tuple[str, str, str]]
+) -> list[tuple[str, str, str]]:
+    """Rows of the energy-delay product, and of energies of a cold run; versions before did not record them."""
+    if any("cold_edp" not in side for side in sides):
+        return []
+    rows = [row("energy-delay product", "{:.4g} µJ·ms", "edp", EDP_SCALE)]
+    if _fills(sides):
+        rows += [
+            row("energy, cold", "{:.2f} µJ", "cold_energy", 1e-6),
+            row("energy-delay product, cold", "{:.4g} µJ·ms", "cold_edp", EDP_SCALE),
+        ]
+    return rows
 
 
 def _rate(side: dict[str, Any]) -> float:

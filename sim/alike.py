@@ -26,7 +26,7 @@ Array = NDArray[np.int64]
 Plan = tuple[int, int, int, int, Array, Array, int]
 """Answer of :func:`sim.mapping.mapper.plan_network`."""
 
-Figures = tuple[bool, int, int, int, int, int]
+Figures = tuple[bool, int, int, int, int, int, int]
 """Answer of :func:`sim.schedule.schedule.time_schedule`."""
 
 _KEPT = 1 << 13

@@ -12,6 +12,7 @@ from sim.prediction import LayerPrediction, Prediction, cycles_by_layer
 from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.descriptor import DESCRIPTOR_BYTES, LoadStore, Queue
+from sim.spec.header import program_bytes
 from sim.spec.memories import DETERMINISTIC, FixedLatency, MemorySystem
 from sim.spec.network import Network
 from sim.spec.queued_memory import QueuedMemory
@@ -91,8 +92,14 @@ def predict_mapped(
         return prediction
     config, rows, header = mapped.config, mapped.cold_rows, mapped.header(cold=True)
     start, _, done, _, cycles = _walk(config, rows, header, constants, memory)
-    read = summarize(rows, accelerator_row(config, mapped.images), start, done)[1][0]
-    return replace(prediction, cold_cycles=cycles, cold_read_bytes=int(read))
+    active, traffic = summarize(rows, accelerator_row(config, mapped.images), start, done)
+    return replace(
+        prediction,
+        cold_cycles=cycles,
+        cold_execute_busy=int(active[Queue.EXECUTE]),
+        cold_read_bytes=int(traffic[0]),
+        cold_store_bytes=_store_bytes(rows, config),
+    )
 
 
 def predict_stream(
@@ -152,9 +159,11 @@ def _of_rows(
                 read_bytes=int(moved[0]),
                 write_bytes=int(moved[1]),
                 store_bytes=_store_bytes(rows[own], config),
+                descriptor_bytes=DESCRIPTOR_BYTES * int(own.sum()),
                 utilization=images * layer.macs / (max(1, int(cycles[i])) * config.macs),
             )
         )
+    store_bytes = _store_bytes(rows, config)
     stored = zip(network.tensors, mapped.tensor_plan[:, TensorPlan.STORED], strict=True)
     ends = {*(source.name for source in network.inputs), *network.outputs}
     ends |= {name for state in network.states for name in (state.name, state.next)}
@@ -164,6 +173,7 @@ def _of_rows(
         total_cycles=total,
         cold_cycles=total,
         execute_busy=int(active[Queue.EXECUTE]),
+        cold_execute_busy=int(active[Queue.EXECUTE]),
         execute_wait_load=int(waits[0]),
         execute_wait_store=int(waits[1]),
         load_active=int(active[Queue.LOAD]),
@@ -171,8 +181,9 @@ def _of_rows(
         read_bytes=int(traffic[0]),
         cold_read_bytes=int(traffic[0]),
         write_bytes=int(traffic[1]),
-        store_bytes=_store_bytes(rows, config),
-        descriptor_bytes=DESCRIPTOR_BYTES * (len(rows) + 1),
+        store_bytes=store_bytes,
+        cold_store_bytes=store_bytes,
+        descriptor_bytes=program_bytes(len(rows)),
         layers=tuple(layers),
         utilization=images * network.macs / (total * config.macs),
         spilled=tuple(name for name, is_stored in stored if is_stored and name not in ends),

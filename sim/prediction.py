@@ -34,6 +34,8 @@ class LayerPrediction:
         Traffic of the layer's LOAD and STORE descriptors, for all images.
     store_bytes : int
         Bytes of weights that its LOADs read from the weight store.
+    descriptor_bytes : int
+        Those of its own descriptors; the header's are no layer's.
     utilization : float
         MACs of all images per cycle over the configuration's MACs.
     """
@@ -47,6 +49,7 @@ class LayerPrediction:
     read_bytes: int
     write_bytes: int
     store_bytes: int
+    descriptor_bytes: int
     utilization: float
 
     def to_json(self) -> dict[str, Any]:
@@ -87,12 +90,12 @@ class Prediction:
         Cycles, what the counters of the same names show.
     read_bytes, write_bytes : int
         Traffic of the data port, without descriptors.
-    cold_read_bytes : int
-        ``read_bytes`` of the run of ``cold_cycles``.
+    cold_execute_busy, cold_read_bytes, cold_store_bytes : int
+        ``execute_busy``, ``read_bytes`` and ``store_bytes`` of the run of ``cold_cycles``; it writes the same bytes.
     store_bytes : int
         Bytes of weights that LOAD reads from the weight store.
     descriptor_bytes : int
-        Traffic of the descriptor port.
+        Traffic of the descriptor port: the header and all descriptors, as many in either run.
     layers : tuple of LayerPrediction
     utilization : float
         Over all layers and cycles.
@@ -115,7 +118,9 @@ class Prediction:
     store_active: int
     read_bytes: int
     write_bytes: int
+    cold_execute_busy: int
     cold_read_bytes: int
+    cold_store_bytes: int
     store_bytes: int
     descriptor_bytes: int
     layers: tuple[LayerPrediction, ...]

@@ -12,6 +12,7 @@ from sim.arrays.tables import Hw
 from sim.mapping.mapper import plan_network
 from sim.plan import Refusal, Tables, by_first_layer, overflow
 from sim.schedule.schedule import build_schedule, weigh_schedule
+from sim.spec.header import program_bytes
 
 __all__ = ["SweepColumn", "sweep"]
 
@@ -21,7 +22,8 @@ Array = NDArray[np.int64]
 class SweepColumn(IntEnum):
     """Columns of a sweep's figures.
 
-    Where weights stay in the weight store, those without COLD are of a run that finds them there.
+    Where weights stay in the weight store, those without COLD are of a run that finds them there. Both runs write the same
+    bytes and have as many descriptors; DESCRIPTOR_BYTES are those of the header and of all of them.
     """
 
     CYCLES = 0
@@ -29,8 +31,11 @@ class SweepColumn(IntEnum):
     READ_BYTES = 2
     WRITE_BYTES = 3
     STORE_BYTES = 4
-    COLD_CYCLES = 5
-    COLD_READ_BYTES = 6
+    DESCRIPTOR_BYTES = 5
+    COLD_CYCLES = 6
+    COLD_EXECUTE_BUSY = 7
+    COLD_READ_BYTES = 8
+    COLD_STORE_BYTES = 9
 
 
 def sweep(
@@ -79,16 +84,18 @@ def _time(
         if failure == Failure.NONE:
             fits, *warm = alike.time(form, hw, plan, constants)
             if fits:
-                cycles, _, read_bytes, _, store_bytes = warm
-                first = cycles, read_bytes
-                if store_bytes:
-                    first = 0, 0
+                *run, descriptors = warm
+                first = run
+                if run[SweepColumn.STORE_BYTES]:
+                    first = [0] * len(run)
                     if cold:
-                        _, cycles, _, read_bytes, _, _ = alike.time(
-                            form, hw, plan, constants, cold=True
-                        )
-                        first = cycles, read_bytes
-                row[:] = *warm, *first  # in the order of SweepColumn
+                        _, *first, _ = alike.time(form, hw, plan, constants, cold=True)
+                cycles, busy, read_bytes, _, store_bytes = first
+                # in the order of SweepColumn
+                row[:] = (
+                    *(*run, program_bytes(descriptors)),
+                    *(cycles, busy, read_bytes, store_bytes),
+                )
                 return None
             broken = overflow(build_schedule(layers, tensors, hw, lp, tp))
         else:

@@ -1,6 +1,6 @@
 """Predictions of the public API: cycles, traffic, energy and area, by layer and by descriptor."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,9 @@ from cosilico.gateware import current_calibration
 from cosilico.summary import accelerator_text
 from sim import model
 from sim.cost.area import area
-from sim.cost.energy import Activity, energy
+from sim.cost.energy import cold_energy, energy, energy_delay, layer_energy
 from sim.plan import Mapped
-from sim.prediction import DescriptorTimes, LayerPrediction, Prediction
+from sim.prediction import DescriptorTimes, Prediction
 from sim.realizability import map_realizable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.design import Design
@@ -98,8 +98,33 @@ class PredictedRun:
 
     @property
     def energy_pj(self) -> float:
-        """Energy of the program, pJ in 45 nm: that of the layers, and of clock and leakage before the first and behind the last."""
+        """Energy of the program, pJ in 45 nm: that of the layers, of the header, and of clock and leakage before the first and behind the last."""
         return energy(self.accelerator, self.prediction).total
+
+    @property
+    def energy_by_part(self) -> dict[str, float]:
+        """Energy of the program by part, pJ in 45 nm; external memory is that of data and descriptors."""
+        return asdict(energy(self.accelerator, self.prediction))
+
+    @property
+    def edp(self) -> float:
+        """Energy-delay product of the program, pJ · s."""
+        return energy_delay(self.accelerator, self.energy_pj, self.cycles)
+
+    @property
+    def cold_energy_pj(self) -> float:
+        """Energy of the run that fills the weight store, pJ in 45 nm; ``energy_pj`` where nothing is stored."""
+        return cold_energy(self.accelerator, self.prediction).total
+
+    @property
+    def cold_energy_by_part(self) -> dict[str, float]:
+        """Energy of the run that fills the weight store by part, pJ in 45 nm."""
+        return asdict(cold_energy(self.accelerator, self.prediction))
+
+    @property
+    def cold_edp(self) -> float:
+        """Energy-delay product of the run that fills the weight store, pJ · s."""
+        return energy_delay(self.accelerator, self.cold_energy_pj, self.prediction.cold_cycles)
 
     @property
     def layers(self) -> Table:
@@ -114,7 +139,7 @@ class PredictedRun:
                 layer.utilization,
                 layer.read_bytes,
                 layer.write_bytes,
-                self._energy_pj(layer),
+                layer_energy(self.accelerator, layer, self.images).total,
             )
             for layer in self.prediction.layers
         ]
@@ -151,21 +176,14 @@ class PredictedRun:
             "descriptor_bytes": known.descriptor_bytes,
             "area_mm2": self.area_mm2,
             "energy_pj": self.energy_pj,
+            "energy_by_part": self.energy_by_part,
+            "edp": self.edp,
+            "cold_energy_pj": self.cold_energy_pj,
+            "cold_energy_by_part": self.cold_energy_by_part,
+            "cold_edp": self.cold_edp,
             "spilled": list(known.spilled),
             "layers": self.layers.to_json(),
         }
-
-    def _energy_pj(self, layer: LayerPrediction) -> float:
-        activity = Activity(
-            total_cycles=layer.cycles,
-            execute_busy=layer.execute_busy,
-            read_bytes=layer.read_bytes,
-            write_bytes=layer.write_bytes,
-            store_bytes=layer.store_bytes,
-            layers=(layer,),
-            images=self.images,
-        )
-        return energy(self.accelerator, activity).total
 
 
 _LAYER_COLUMNS = (

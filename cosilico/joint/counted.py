@@ -19,7 +19,7 @@ from sim.sweep import SweepColumn
 
 __all__ = ["COUNTS", "CountedPart"]
 
-COUNTS = ("execute_busy", "read_bytes", "write_bytes", "store_bytes")
+COUNTS = ("execute_busy", "read_bytes", "write_bytes", "store_bytes", "descriptor_bytes")
 """Counts of a run that its energy follows from, beside the cycles and the network."""
 
 _SWEPT = {
@@ -28,6 +28,7 @@ _SWEPT = {
     "read_bytes": SweepColumn.READ_BYTES,
     "write_bytes": SweepColumn.WRITE_BYTES,
     "store_bytes": SweepColumn.STORE_BYTES,
+    "descriptor_bytes": SweepColumn.DESCRIPTOR_BYTES,
 }
 
 _AGAIN = 2
@@ -45,7 +46,7 @@ class CountedPart:
     Raises
     ------
     DesignFileError
-        If there is no such part, or it has no counts.
+        If there is no such part, or it has not all counts: an earlier version wrote fewer.
     """
 
     def __init__(self, file: Path) -> None:
@@ -53,12 +54,17 @@ class CountedPart:
 
         names = ["network", "accelerator", "predicted_cycles", *COUNTS, "violations"]
         try:
-            table = parquet.read_table(file, columns=names)
-            columns = {name: table[name].to_numpy() for name in names}
-        except (ArrowException, KeyError, OSError):
+            there = parquet.read_schema(file).names
+            missing = ", ".join(name for name in names if name not in there)
+            if not missing:
+                table = parquet.read_table(file, columns=names)
+                columns = {name: table[name].to_numpy() for name in names}
+        except (ArrowException, OSError):
+            raise DesignFileError(f"counts {file} must be a part of an enumeration") from None
+        if missing:
             raise DesignFileError(
-                f"counts {file} must be a part with {', '.join(COUNTS)}"
-            ) from None
+                f"counts {file} must be a part with all counts of a run, but has no {missing}: enumerate without --counts"
+            )
         self._file = file
         self._columns = columns | {"cycles": columns["predicted_cycles"]}
 

@@ -7,6 +7,8 @@ from typing import Any
 from cosilico.report.records import RunRecords
 from cosilico.report.table import DataColumn, DataTable
 from cosilico.results import compared_cycles, layer_agreement
+from cosilico.summary import EDP_SCALE
+from sim.cost.energy import energy_delay
 from sim.spec.accelerator_record import accelerator_of
 from sim.timing.clock_reach import slowest_module
 
@@ -62,6 +64,22 @@ class Candidate:
         """Time of an image."""
         clock_mhz: int = self.record["accelerator"]["clock_mhz"]
         return self.cycles / (clock_mhz * 1000 * self.images)
+
+    @property
+    def edp(self) -> float | None:
+        """Energy-delay product of a warm program, pJ · s; None of an earlier version's run."""
+        energy = self.record.get("energy")
+        return self._edp(energy if self.record.get("cold_energy") else None, self.cycles)
+
+    @property
+    def cold_edp(self) -> float | None:
+        """Energy-delay product of a cold program, pJ · s; None where it was not recorded."""
+        return self._edp(self.record.get("cold_energy"), self.cold_cycles)
+
+    def _edp(self, energy: float | None, cycles: int | None) -> float | None:
+        if energy is None or cycles is None:
+            return None
+        return energy_delay(accelerator_of(self.record["accelerator"]), energy, cycles)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,7 +256,7 @@ def _cards(records: RunRecords, gain: float, distance: float | None) -> Iterator
     own = next(c for c in candidates(records) if c.title == "found")
     yield Card(f"{1000 / own.milliseconds:,.0f}", "images per second at the clock of the design")
     yield Card(f"{100 * searched['area'] / default['area']:.0f} %", "of the default's area")
-    yield Card(f"{100 * searched['energy'] / default['energy']:.0f} %", "of the default's energy")
+    yield Card(f"{100 * searched['energy'] / default['energy']:.0f} %", _energy_text(records))
     pairs = [layer_agreement(side) for side in (searched, default)]
     equal, layers = (sum(pair[i] for pair in pairs) for i in (0, 1))
     yield Card(
@@ -252,6 +270,18 @@ def _cards(records: RunRecords, gain: float, distance: float | None) -> Iterator
         "activations that differ from the integer reference",
         "bad" if wrong else "good",
     )
+
+
+def _energy_text(records: RunRecords) -> str:
+    """Return what the share of the energy is of, with that of the energy-delay product, and of a cold run."""
+    default, searched = (records.sides[role] for role in ("default", "found"))
+    if not searched.get("edp") or not default.get("edp"):
+        return "of the default's energy"
+    text = f"of the default's energy, {100 * searched['edp'] / default['edp']:.0f} % of its energy-delay product"
+    if _cold_gain(records) is None:
+        return text
+    energy, edp = (100 * searched[name] / default[name] for name in ("cold_energy", "cold_edp"))
+    return f"{text}; {energy:.0f} and {edp:.0f} % in a cold run"
 
 
 def _table(records: RunRecords) -> DataTable:
@@ -289,7 +319,10 @@ def _table(records: RunRecords) -> DataTable:
         row("predicted cycles", "{:,}", [r["predicted_cycles"] for r in records_of]),
         row("time of an image, ms", "{:.4g}", [c.milliseconds for c in known]),
         row("images per second", "{:,.0f}", [1000 / c.milliseconds for c in known]),
-        row("energy, µJ", "{:.3f}", [r.get("energy") for r in records_of], 1e-6),
+        row("energy, warm, µJ", "{:.3f}", [r.get("energy") for r in records_of], 1e-6),
+        row("energy, cold, µJ", "{:.3f}", [r.get("cold_energy") for r in records_of], 1e-6),
+        row("energy-delay product, warm, µJ·ms", "{:.4g}", [c.edp for c in known], EDP_SCALE),
+        row("energy-delay product, cold, µJ·ms", "{:.4g}", [c.cold_edp for c in known], EDP_SCALE),
         row("area, mm²", "{:.3f}", [r["area"] for r in records_of]),
         row(
             f"area budget of {records.search['area_budget']:.3f} mm²",

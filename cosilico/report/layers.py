@@ -215,7 +215,7 @@ def rest_text(profiles: dict[str, Profile]) -> str:
     counts = " and ".join(f"{rest:,} ({role})" for role, rest in rests.items())
     if len(set(rests.values())) == 1:
         counts = f"{next(iter(rests.values())):,}"
-    return f"A run takes {counts} cycles more than its layers together: from the end of the last descriptor until the run is done, in which clock and leakage alone take energy"
+    return f"A run takes {counts} cycles more than its layers together: from the end of the last descriptor until the run is done. Clock and leakage in them, and the program's header, take the energy that no layer has"
 
 
 def total_table(profiles: dict[str, Profile]) -> DataTable:

@@ -32,6 +32,7 @@ from cosilico.report.running import (
 from cosilico.report.searching import anytime, evaluation_table, space_plot, space_table
 from cosilico.report.splits import (
     area_table,
+    cold_energy_text,
     energy_legend,
     energy_svg,
     energy_table,
@@ -134,7 +135,8 @@ def page(records: RunRecords) -> str:
             for role, profile in profiles.items()
         },
         energy_svg=energy_svg(profiles) if profiles else "",
-        energy=energy_table(profiles) if profiles else None,
+        energy=energy_table(records.sides, profiles) if profiles else None,
+        energy_cold=cold_energy_text(records.sides),
         energy_legend=energy_legend(profiles),
         energy_text={role: energy_text(profile) for role, profile in profiles.items()},
         refused=refused_table(records),

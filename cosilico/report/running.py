@@ -218,7 +218,7 @@ def memory_text(profile: Profile, config: AcceleratorConfig) -> str:
 
 _REMARKS = {
     "local memory, of a PE": "; space taken, padding included",
-    "external memory, descriptors": "; commands, which the energy figure leaves out",
+    "external memory, descriptors": "; the header and the commands",
 }
 
 

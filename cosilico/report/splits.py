@@ -1,16 +1,19 @@
 """Splits of area and energy by part, for both accelerators."""
 
 from html import escape
+from typing import Any
 
 from cosilico.profile import Profile
 from cosilico.report.floorplan import PARTS, area_parts
 from cosilico.report.plot import Legend
 from cosilico.report.records import RunRecords
 from cosilico.report.table import DataColumn, DataTable
+from cosilico.summary import EDP_SCALE
 
 __all__ = [
     "ENERGY_PARTS",
     "area_table",
+    "cold_energy_text",
     "energy_legend",
     "energy_svg",
     "energy_table",
@@ -88,28 +91,55 @@ def energy_legend(profiles: dict[str, Profile]) -> list[Legend]:
     return [Legend(css, "box", text) for css, text, _ in ENERGY_PARTS.values()]
 
 
-def energy_table(profiles: dict[str, Profile]) -> DataTable:
-    """Return the parts of the energy figure."""
-    roles = list(profiles)
-    totals = {role: sum(profiles[role].energy_pj.values()) for role in roles}
+def energy_table(sides: dict[str, dict[str, Any]], profiles: dict[str, Profile]) -> DataTable:
+    """Return the parts of the energy figure, and those of a cold run where it takes another energy."""
+    runs = []
+    for role, profile in profiles.items():
+        runs.append((role, role, profile.energy_pj))
+        if _fills(sides[role]):
+            runs.append((f"{role}_cold", f"{role}, cold", sides[role]["cold_energy_by_part"]))
+    totals = [sum(parts.values()) for _, _, parts in runs]
     rows: list[list[object]] = []
     for name, (_, text, _) in ENERGY_PARTS.items():
-        values = [profiles[role].energy_pj.get(name, 0.0) for role in roles]
-        shares = [value / totals[role] for role, value in zip(roles, values, strict=True)]
-        rows.append([text, *(x for pair in zip(values, shares, strict=True) for x in pair)])
+        row: list[object] = [text]
+        for (_, _, parts), total in zip(runs, totals, strict=True):
+            row += [parts.get(name, 0.0), parts.get(name, 0.0) / total]
+        rows.append(row)
     columns = [DataColumn("part", "part")]
-    for role in roles:
+    for key, title, _ in runs:
         columns += [
-            DataColumn(f"{role}_pj", f"{role}, µJ", "{:,.4f}", 1e-6),
-            DataColumn(f"{role}_share", f"{role}, %", "{:.1f}", 100),
+            DataColumn(f"{key}_pj", f"{title}, µJ", "{:,.4f}", 1e-6),
+            DataColumn(f"{key}_share", f"{title}, %", "{:.1f}", 100),
         ]
     return DataTable(
         name="energy",
         caption="Energy by part, in 45 nm",
         columns=columns,
         rows=rows,
-        total=["total", *(x for role in roles for x in (totals[role], 1.0))],
+        total=["total", *(x for total in totals for x in (total, 1.0))],
     )
+
+
+def _fills(side: dict[str, Any]) -> bool:
+    """Whether the run that fills the weight store takes another energy, as far as that was recorded."""
+    return bool(side.get("cold_energy_by_part")) and side["cold_energy"] != side["energy"]
+
+
+def cold_energy_text(sides: dict[str, dict[str, Any]]) -> str:
+    """Return the energy-delay products of both accelerators, with those of a cold run where it has others."""
+    sentences = []
+    for role in ("found", "default"):
+        side = sides[role]
+        if not side.get("edp"):
+            return ""
+        text = f"The energy-delay product is {side['edp'] * EDP_SCALE:.4g} µJ·ms on the {role} accelerator"
+        if _fills(side):
+            cold = (
+                f"{side['cold_energy'] * 1e-6:.3f} µJ and {side['cold_edp'] * EDP_SCALE:.4g} µJ·ms"
+            )
+            text += f" in a warm run; a cold run takes {cold}"
+        sentences.append(f"{text}.")
+    return " ".join(sentences)
 
 
 def energy_text(profile: Profile) -> str:

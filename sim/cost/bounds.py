@@ -13,6 +13,8 @@ from sim.plan import network_tables
 from sim.schedule.least_transfers import footprints, last_readers
 from sim.schedule.lower_bound import IMPOSSIBLE, LEAST_COLUMNS, least_figures
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.descriptor import DESCRIPTOR_BYTES
+from sim.spec.header import HEADER_BYTES
 from sim.spec.memories import DETERMINISTIC, MemorySystem, require_fixed
 from sim.spec.network import LayerKind, Network
 from sim.sweep import SweepColumn
@@ -35,10 +37,10 @@ def lower_bounds(
 ) -> CostTable:
     """Bound the costs of accelerators on a network from below; nothing is mapped.
 
-    Cycles, busy cycles and bytes are the bounds of :func:`sim.schedule.lower_bound.least_figures`. The
+    Cycles, busy cycles, bytes and descriptors are the bounds of :func:`sim.schedule.lower_bound.least_figures`. The
     other columns follow from these as in :func:`sim.cost.costs.evaluate_many`: the energy grows with
     each of them, so it is a bound, too; the area is exact. Of a network that concatenates or multiplies tensors all of
-    them are 0: nothing is bounded.
+    them are 0, but for the header: nothing is bounded.
 
     Parameters
     ----------
@@ -74,11 +76,16 @@ def lower_bounds(
             SweepColumn.READ_BYTES,
             SweepColumn.WRITE_BYTES,
             SweepColumn.STORE_BYTES,
+            SweepColumn.DESCRIPTOR_BYTES,
             SweepColumn.COLD_CYCLES,
+            SweepColumn.COLD_EXECUTE_BUSY,
             SweepColumn.COLD_READ_BYTES,
+            SweepColumn.COLD_STORE_BYTES,
         )
     ):
         swept[possible, column] = np.ceil(least[possible, i] - _ROUNDING)
+    swept[possible, SweepColumn.DESCRIPTOR_BYTES] *= DESCRIPTOR_BYTES
+    swept[possible, SweepColumn.DESCRIPTOR_BYTES] += HEADER_BYTES
     costing = Costing(configs=configs, network=network, sweep=swept, realizable=possible)
     return CostTable(
         configs=tuple(configs),

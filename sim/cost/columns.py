@@ -108,7 +108,7 @@ _OTHER_FIELDS = frozenset(
 )
 """Names that already mean something where columns are read or written by name."""
 
-COLD_COLUMNS = frozenset(("cold_cycles", "cold_read_bytes"))
+COLD_COLUMNS = frozenset(("cold_cycles", "cold_read_bytes", "cold_energy"))
 """Columns of a run that fills the weight store, which is timed only where they are asked for."""
 
 COST_COLUMNS: dict[str, CostColumn] = {}
@@ -160,18 +160,27 @@ def _work_of(network: Network) -> Work:
     return _work[network]
 
 
-def _energies(costing: Costing) -> NDArray[np.float64]:
-    work = _work_of(costing.network)
-    return energies(
-        costing.configs,
-        cycles=costing["cycles"],
-        execute_busy=costing["execute_busy"],
-        read_bytes=costing["read_bytes"],
-        write_bytes=costing["write_bytes"],
-        store_bytes=costing["store_bytes"],
-        macs=costing.images * work.macs,
-        results=costing.images * work.results,
-    )
+def _energies(
+    cycles: SweepColumn,
+    execute_busy: SweepColumn,
+    read_bytes: SweepColumn,
+    store_bytes: SweepColumn,
+) -> Callable[[Costing], NDArray[np.float64]]:
+    def compute(costing: Costing) -> NDArray[np.float64]:
+        work, sweep = _work_of(costing.network), costing.sweep
+        return energies(
+            costing.configs,
+            cycles=sweep[:, cycles],
+            execute_busy=sweep[:, execute_busy],
+            read_bytes=sweep[:, read_bytes],
+            write_bytes=sweep[:, SweepColumn.WRITE_BYTES],
+            store_bytes=sweep[:, store_bytes],
+            descriptor_bytes=sweep[:, SweepColumn.DESCRIPTOR_BYTES],
+            macs=costing.images * work.macs,
+            results=costing.images * work.results,
+        )
+
+    return compute
 
 
 register(
@@ -194,5 +203,33 @@ register(
     CostColumn(name="cold_read_bytes", unit="bytes", compute=_swept(SweepColumn.COLD_READ_BYTES))
 )
 register(CostColumn(name="store_bytes", unit="bytes", compute=_swept(SweepColumn.STORE_BYTES)))
+register(
+    CostColumn(name="descriptor_bytes", unit="bytes", compute=_swept(SweepColumn.DESCRIPTOR_BYTES))
+)
 register(CostColumn(name="area", unit="mm²", compute=_areas, dtype=np.float64, of_run=False))
-register(CostColumn(name="energy", unit="pJ", compute=_energies, dtype=np.float64))
+register(
+    CostColumn(
+        name="energy",
+        unit="pJ",
+        compute=_energies(
+            SweepColumn.CYCLES,
+            SweepColumn.EXECUTE_BUSY,
+            SweepColumn.READ_BYTES,
+            SweepColumn.STORE_BYTES,
+        ),
+        dtype=np.float64,
+    )
+)
+register(
+    CostColumn(
+        name="cold_energy",
+        unit="pJ",
+        compute=_energies(
+            SweepColumn.COLD_CYCLES,
+            SweepColumn.COLD_EXECUTE_BUSY,
+            SweepColumn.COLD_READ_BYTES,
+            SweepColumn.COLD_STORE_BYTES,
+        ),
+        dtype=np.float64,
+    )
+)

@@ -7,9 +7,12 @@ from numpy.typing import NDArray
 
 from sim.cost.config_columns import ConfigColumns
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.bus import DESCRIPTOR_PORT_BYTES
 
 __all__ = [
     "ACTIVITIES",
+    "EXTERNAL_ACTIVITIES",
+    "FITTED_ACTIVITIES",
     "MEMORY_ACTIVITIES",
     "PART_ACTIVITIES",
     "activity_columns",
@@ -24,6 +27,7 @@ ACTIVITIES: Mapping[str, str] = {
     "read": "beats that the bytes read from external memory fill",
     "write": "beats that the bytes written to external memory fill",
     "store": "rows read from the weight store",
+    "descriptor": "beats that the program's header and descriptors fill",
 }
 """Activities by name."""
 
@@ -48,6 +52,15 @@ PART_ACTIVITIES: Mapping[str, tuple[str, ...]] = {
 MEMORY_ACTIVITIES = ("busy", "mac", "result", "read", "write", "store")
 """Activities by which the accesses to a macro may grow."""
 
+FITTED_ACTIVITIES = ("cycle", *MEMORY_ACTIVITIES)
+"""Activities by which anything on the chip may grow.
+
+What the units take that fetch descriptors is in the samples, and grows by these.
+"""
+
+EXTERNAL_ACTIVITIES = ("read", "write", "descriptor")
+"""Activities by which external memory is priced."""
+
 _UNITS: Mapping[str, tuple[tuple[str, ...], Callable[[AcceleratorConfig], float]]] = {
     "mac": (("pes_x", "pes_y", "simd_units", "compute_lanes"), lambda c: c.macs),
     "result": (
@@ -57,6 +70,7 @@ _UNITS: Mapping[str, tuple[tuple[str, ...], Callable[[AcceleratorConfig], float]
     "read": (("io_bandwidth_gbps", "clock_mhz"), lambda c: c.bus_bytes),
     "write": (("io_bandwidth_gbps", "clock_mhz"), lambda c: c.bus_bytes),
     "store": (("simd_units",), lambda c: c.row_bytes),
+    "descriptor": ((), lambda c: DESCRIPTOR_PORT_BYTES),
 }
 """Units of activities that do not count cycles: fields that they depend on, and their size."""
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from sim.cost.energy_activities import ACTIVITIES
+from sim.cost.energy_activities import FITTED_ACTIVITIES
 from sim.cost.silicon_fit import FitError, module_features
 from sim.cost.silicon_modules import macro_memories
 from sim.spec.archives import read_bytes
@@ -221,8 +221,8 @@ def _parse(content: bytes, what: str) -> EnergyFits:
 
 def _require_activities(coefficients: Mapping[str, float], where: str) -> None:
     for activity in coefficients:
-        if activity not in ACTIVITIES:
-            rule = f"activity must be one of {', '.join(ACTIVITIES)}"
+        if activity not in FITTED_ACTIVITIES:
+            rule = f"activity must be one of {', '.join(FITTED_ACTIVITIES)}"
             raise DesignFileError(f"{where}: {rule}, not {shown(activity)}")
 
 

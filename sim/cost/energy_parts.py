@@ -55,6 +55,11 @@ class Prediction(Protocol):
         ...
 
     @property
+    def descriptor_bytes(self) -> int:
+        """Bytes of the program's header and descriptors, read from external memory."""
+        ...
+
+    @property
     def layers(self) -> Sequence[HasWork]:
         """Layers that were run."""
         ...
@@ -83,7 +88,9 @@ class Activity:
     total_cycles, execute_busy : int
         Cycles in all, and in which EXECUTE works.
     read_bytes, write_bytes : int
-        External bytes.
+        External bytes of data.
+    descriptor_bytes : int
+        External bytes of the header and of descriptors.
     layers : sequence with ``macs`` and ``results``
         ``network.layers`` will do.
     store_bytes : int
@@ -96,6 +103,7 @@ class Activity:
     execute_busy: int
     read_bytes: int
     write_bytes: int
+    descriptor_bytes: int
     layers: Sequence[HasWork]
     store_bytes: int = 0
     images: int = 1
@@ -116,7 +124,7 @@ class EnergyBreakdown:
     weight_store : float
         Weights read from the weight store.
     external_memory : float
-        DRAM reads and writes.
+        Data and descriptors that cross the interface, with what the memory device takes.
     requantizers : float
         Requantizers and activation tables.
     accumulators : float

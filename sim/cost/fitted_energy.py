@@ -4,7 +4,7 @@
 * **Switching** of a kind of module is proportional to its area and to what it does (:mod:`sim.cost.energy_activities`), with coefficients that are
   fitted to mapped modules, simulated with the waveforms of runs (``testbench.power``).
 * **Accesses** to the macros of a memory are counted in the same runs, and cost what CACTI says.
-* **External traffic** costs interface and device (:mod:`sim.cost.external_interface`).
+* **External traffic** costs interface and device (:mod:`sim.cost.external_interface`): data, and the program's header and descriptors.
 * **Leakage** of cells at 25 °C and of macros at 300 K, for the time of the run.
 
 Area, clock and leakage of the cells are those of the fitted silicon (:mod:`sim.cost.silicon_fit`). Wires have no length.
@@ -18,7 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sim.cost.config_columns import FEW, ConfigColumns
-from sim.cost.energy_activities import ACTIVITIES, activity_columns, activity_counts
+from sim.cost.energy_activities import (
+    ACTIVITIES,
+    EXTERNAL_ACTIVITIES,
+    FITTED_ACTIVITIES,
+    activity_columns,
+    activity_counts,
+)
 from sim.cost.energy_fit import EnergyFit, EnergyFits
 from sim.cost.energy_parts import EnergyBreakdown, Prediction
 from sim.cost.external_interface import interface_class, interface_price
@@ -39,6 +45,7 @@ from sim.cost.silicon_terms import (
 )
 from sim.cost.sram import FLIP_FLOP_ROWS, sram
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.bus import DESCRIPTOR_PORT_BYTES
 
 __all__ = ["ENERGY_PARTS", "fitted_energies", "fitted_energy"]
 
@@ -56,6 +63,9 @@ ENERGY_PARTS: Mapping[str, str] = {
     "control": "control",
 }
 """Part of the energy that has what a part of the area takes."""
+
+_EXTERNAL = "external_memory"
+"""Part that no fit is of."""
 
 _STATIC = (AREA, CLOCK, LEAKAGE)
 _LEAKS = len(ACTIVITIES)
@@ -94,6 +104,7 @@ def fitted_energy(
         "read": prediction.read_bytes,
         "write": prediction.write_bytes,
         "store": prediction.store_bytes,
+        "descriptor": prediction.descriptor_bytes,
     }
     return _of_totals(config, totals, fits, silicon)
 
@@ -151,8 +162,8 @@ def _parts(prices: Mapping[str, Any], counts: Mapping[str, Any]) -> dict[str, An
     parts: dict[str, Any] = dict.fromkeys(EnergyBreakdown.__dataclass_fields__, 0.0)
     leakage: Any = 0.0
     for part, own in prices.items():
-        for place, name in enumerate(ACTIVITIES):
-            parts[part] = parts[part] + own[place] * counts[name]
+        for name in EXTERNAL_ACTIVITIES if part == _EXTERNAL else FITTED_ACTIVITIES:
+            parts[part] = parts[part] + own[_PLACES[name]] * counts[name]
         leakage = leakage + own[_LEAKS] * counts["cycle"]
     return parts | {"leakage": leakage}
 
@@ -171,7 +182,7 @@ def _terms(same: SameFit, clock_mhz: float) -> list[Term]:
     return [
         *_module_terms(fit, silicon, clock_mhz),
         *_memory_terms(fit, silicon, clock_mhz),
-        term("external_memory", ("io_bandwidth_gbps", "clock_mhz"), _external),
+        term(_EXTERNAL, ("io_bandwidth_gbps", "clock_mhz"), _external_prices),
     ]
 
 
@@ -250,12 +261,14 @@ def _memory_terms(fit: EnergyFit, silicon: SiliconFit, clock_mhz: float) -> Iter
         yield term(ENERGY_PARTS[kind.part], (*kind.fields, *kind.shape_fields), of(kind))
 
 
-def _external(config: AcceleratorConfig) -> NDArray[np.float64]:
+def _external_prices(config: AcceleratorConfig) -> NDArray[np.float64]:
     """Prices of beats on their way, in the interface and in the memory device."""
     price = interface_price(interface_class(config.io_bandwidth_gbps), config.io_bandwidth_gbps)
     prices = np.zeros(_PRICES)
     bits = 8 * config.bus_bytes
-    prices[_PLACES["read"]] = bits * (price.read_pj_per_bit + price.device_read_pj_per_bit)
+    read_pj_per_bit = price.read_pj_per_bit + price.device_read_pj_per_bit
+    prices[_PLACES["read"]] = bits * read_pj_per_bit
+    prices[_PLACES["descriptor"]] = 8 * DESCRIPTOR_PORT_BYTES * read_pj_per_bit
     prices[_PLACES["write"]] = bits * (price.write_pj_per_bit + price.device_write_pj_per_bit)
     return prices
 

@@ -40,6 +40,7 @@ def _busiest(config: AcceleratorConfig) -> Activity:
         execute_busy=_CYCLES,
         read_bytes=moved,
         write_bytes=moved,
+        descriptor_bytes=0,
         store_bytes=rows * config.row_bytes * _CYCLES,
         layers=(work,),
     )

@@ -31,6 +31,8 @@ class Work(NamedTuple):
         Weight blocks that are loaded, once each.
     loads : int
         Times that all of them are loaded, in however many passes.
+    executes, of_a_pass : int
+        EXECUTEs in all, and of each pass.
     """
 
     issue: float
@@ -38,6 +40,8 @@ class Work(NamedTuple):
     after: float
     blocks: int
     loads: int
+    executes: int
+    of_a_pass: int
 
 
 @in_place
@@ -98,6 +102,8 @@ def _conv(layer, channels, outputs, tile_y, tile_x, pixels, exchange, hw):
         float(after),
         rounds * splits,
         loads,
+        rounds * splits * blocks,
+        rounds * splits,
     )
 
 
@@ -184,4 +190,6 @@ def least_work(layer, source, target, tile_y, tile_x, pixels, exchange, hw, cons
         float(rounds * last if shared else last),
         1 if shared else rounds,
         1,
+        rounds,
+        rounds,
     )

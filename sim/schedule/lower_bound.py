@@ -51,11 +51,11 @@ __all__ = ["IMPOSSIBLE", "LEAST_COLUMNS", "least_figures"]
 IMPOSSIBLE = 1 << 60
 """Cycles where a layer's weights fit no register-file half: nothing that can be mapped."""
 
-LEAST_COLUMNS = 7
+LEAST_COLUMNS = 10
 """Columns of :func:`least_figures`.
 
-Cycles, busy cycles of EXECUTE, bytes read, written, and read from the weight store; of a cold run cycles and
-bytes read.
+Cycles, busy cycles of EXECUTE, bytes read, written, and read from the weight store, descriptors; of a cold run cycles,
+busy cycles, bytes read, and bytes read from the weight store.
 """
 
 FIRST_COLUMNS = len(FirstLoad)
@@ -144,25 +144,27 @@ def least_figures(layers, tensors, pixels, readers, accelerators, constants, col
         tiles = list_first_loads(layers, tensors, hw, first)
         for cold in range(2):
             if cold and (hw.store_rows == 0 or not colds):
-                figures[j, 5], figures[j, 6] = figures[j, 0], figures[j, 2]
+                figures[j, 6], figures[j, 7] = figures[j, 0], figures[j, 1]
+                figures[j, 8], figures[j, 9] = figures[j, 2], figures[j, 4]
                 continue
             for t in range(1, n + 1):
                 lost[t] = False
-            cycles, busy, read, written, kept = _run(
+            cycles, busy, read, written, kept, listed = _run(
                 layers, tensors, pixels, readers, hw, constants, lost, stored, plan, passed,
                 first[:tiles], cold > 0,
             )  # fmt: skip
             if cold:
-                figures[j, 5], figures[j, 6] = cycles, read
+                figures[j, 6], figures[j, 7] = cycles, busy
+                figures[j, 8], figures[j, 9] = read, kept
             else:
                 figures[j, 0], figures[j, 1], figures[j, 2] = cycles, busy, read
-                figures[j, 3], figures[j, 4] = written, kept
+                figures[j, 3], figures[j, 4], figures[j, 5] = written, kept, listed
     return figures
 
 
 @in_place
 def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, passed, first, cold):
-    """Figures of one accelerator: cycles, busy cycles, bytes read, written, and read from the store."""
+    """Figures of one accelerator: cycles, busy cycles, bytes read, written, and read from the store, descriptors."""
     n = layers.shape[0]
     token, latency = constants[Constant.TOKEN], constants[Constant.MEMORY_LATENCY]
     write_latency = constants[MemoryColumn.WRITE_LATENCY]
@@ -177,7 +179,7 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, pa
     begin = float(constants[Constant.FETCH_START] + 2 * latency + FETCH_BEATS - 1)
     now = Progress(begin - token, begin - token, begin + latency, NEVER)
     emptied = NEVER
-    busy = read = written = kept = 0.0
+    busy = read = written = kept = listed = 0.0
     for i in range(n):
         layer, source = layers[i], tensors[layers[i, LayerColumn.INPUT]]
         target, op = tensors[i + 1], layer[LayerColumn.OP]
@@ -191,7 +193,7 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, pa
         if serial:
             wait += (passes - 1) * (load_lag + ready_lag - token - slack)
         done = other = bus = last = last_stored = least_issue = float(IMPOSSIBLE)
-        least_beats = least_rows = float(IMPOSSIBLE)
+        least_beats = least_rows = least_listed = float(IMPOSSIBLE)
         store_cycles = 0.0 if stored[i + 1] == 0 else stored[i + 1] * pace - slack
         # The first layer's tile decides how much is loaded, so all are tried; of the others the smallest computes least
         choices = first if i == 0 and len(first) > 0 else first[:0]
@@ -257,6 +259,13 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, pa
             start = max(begin, loader.last + ready_lag)
             least_issue, least_beats = min(least_issue, work.issue), min(least_beats, float(beats))
             least_rows = min(least_rows, float(rows))
+            of_tiles = 0
+            if len(choices) > 0:
+                of_tiles = choices[place][FirstLoad.DESCRIPTORS]
+            elif tile.beats > 0:
+                of_tiles = passes if serial else 1
+            executes = max(work.executes, passes * work.of_a_pass)
+            least_listed = min(least_listed, float(executes + work.blocks * again + of_tiles))
             end, before = start + work.issue + wait, now.done
             emptied_at = end + store_cycles
             if work.blocks > 1:
@@ -303,11 +312,13 @@ def _run(layers, tensors, pixels, readers, hw, constants, lost, stored, plan, pa
         busy += least_issue + passes * (drain - 1)
         read += least_beats + least_tile
         kept += least_rows
+        listed += least_listed + (layer[LayerColumn.TABLE] != 0)
         begin = done + constants[Constant.EXECUTE_AFTER_DRAIN]
         if stored[i + 1] > 0:
             written += stored[i + 1]
+            listed += passes  # a STORE of each
             emptied = last_stored
             begin = max(begin, emptied + token)
     cycles = max(now.done, emptied) + constants[Constant.FINISH]
     row_bytes = DOT_WIDTH * hw.simd
-    return cycles, busy, read * hw.bus_bytes, written * hw.bus_bytes, kept * row_bytes
+    return cycles, busy, read * hw.bus_bytes, written * hw.bus_bytes, kept * row_bytes, listed

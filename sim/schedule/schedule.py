@@ -121,7 +121,7 @@ def time_schedule(
     constants: Array,
     *,
     cold: bool = False,
-) -> tuple[bool, int, int, int, int, int]:
+) -> tuple[bool, int, int, int, int, int, int]:
     """Walk over a planned network's schedule without keeping it.
 
     Parameters
@@ -137,8 +137,10 @@ def time_schedule(
         Whether every value is in the range of its field, as :func:`sim.schedule.listing.first_overflow` asks.
     cycles, execute_busy, read_bytes, write_bytes, store_bytes : int
         As of :func:`sim.timing.cycles.totals`.
+    descriptors : int
+        How many there are, the same in a cold and in a warm run.
     """
-    figures: tuple[bool, int, int, int, int, int] = _schedule(
+    figures: tuple[bool, int, int, int, int, int, int] = _schedule(
         layers, tensors, hw, lp, tp, constants, True, cold, False
     )[1:]
     return figures
@@ -172,7 +174,8 @@ def _schedule(layers, tensors, hw, lp, tp, constants, timed, cold, streams):
     _fetch_rest(listing, ahead, hw, fetched, layers.shape[0] - 1)
     cycles, busy, read, written, stored = totals(hw, constants, clock)
     rows = listing.rows[: 0 if timed else listing.numbers[COUNT]]
-    return rows, listing.numbers[FITS] == 1, cycles, busy, read, written, stored
+    count = listing.numbers[COUNT]
+    return rows, listing.numbers[FITS] == 1, cycles, busy, read, written, stored, count
 
 
 @kernel

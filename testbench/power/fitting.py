@@ -9,7 +9,7 @@ import numpy as np
 from hwgen.synthesis.fitting import fit_error, non_negative_least_squares
 from hwgen.verilog.identifiers import plain
 from sim.cost.energy_activities import (
-    ACTIVITIES,
+    FITTED_ACTIVITIES,
     MEMORY_ACTIVITIES,
     PART_ACTIVITIES,
     activity_counts,
@@ -174,6 +174,7 @@ def _counts(sample: EnergySample) -> dict[str, Any]:
         "read": sample.read_bytes,
         "write": sample.write_bytes,
         "store": sample.store_bytes,
+        "descriptor": 0,  # outside the chip
     }
     return activity_counts(sample.config, totals)
 
@@ -195,7 +196,7 @@ def _switching(samples: Sequence[EnergySample]) -> dict[str, dict[str, float]]:
 def _activities(kind: str) -> tuple[str, ...]:
     """Activities that a kind's switching may grow by: memories and FIFOs by any."""
     if kind in SHAPED:
-        return tuple(ACTIVITIES)
+        return FITTED_ACTIVITIES
     return PART_ACTIVITIES[_PARTS[kind]]
 
 
@@ -264,6 +265,7 @@ def _predicted(sample: EnergySample, fits: EnergyFits, silicon: SiliconFits) -> 
         read_bytes=sample.read_bytes,
         write_bytes=sample.write_bytes,
         store_bytes=sample.store_bytes,
+        descriptor_bytes=0,
         layers=(Work(macs=sample.macs, results=sample.results),),
     )
     breakdown = fitted_energy(sample.config, activity, fits, silicon)

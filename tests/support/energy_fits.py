@@ -7,7 +7,7 @@ from typing import Any
 from hwgen.synthesis.module_counts import module_counts
 from silicon_fits import GATEWARE
 from sim.cost.energy_activities import (
-    ACTIVITIES,
+    FITTED_ACTIVITIES,
     MEMORY_ACTIVITIES,
     PART_ACTIVITIES,
     activity_counts,
@@ -44,7 +44,7 @@ def made_up_energy(seed: int, clock_mhz: float = 800) -> EnergyFit:
 
     error = {"total": FitError(samples=2, mean=0.01, worst=0.02)}
     parts = {module.kind: PART_ACTIVITIES[module.part] for module in MODULES}
-    parts |= {kind: tuple(ACTIVITIES) for kind in (FIFO, FLIP_FLOP_MEMORY)}
+    parts |= dict.fromkeys((FIFO, FLIP_FLOP_MEMORY), FITTED_ACTIVITIES)
     return EnergyFit(
         target="cells",
         clock_mhz=clock_mhz,

@@ -105,6 +105,7 @@ def test_one_command_runs_fits_and_writes(
                 "read": run.read_bytes,
                 "write": run.write_bytes,
                 "store": run.store_bytes,
+                "descriptor": run.descriptor_bytes,
             }
             clock = config.clock_mhz
             made = made_up_run(config, totals, made_up.cells(clock), silicon.cells(clock))
@@ -177,7 +178,8 @@ def test_the_report_has_all_parts_of_the_energy() -> None:
     parts = dict.fromkeys(ENERGY_PARTS, 1.0)
     profiles: dict[str, Any] = {"default": _Split(parts), "found": _Split(parts | {"leakage": 4.0})}
     assert list(ENERGY_PARTS) == list(EnergyBreakdown.__dataclass_fields__)
-    rows = energy_table(profiles).rows
+    sides: dict[str, Any] = {"default": {}, "found": {}}
+    rows = energy_table(sides, profiles).rows
     assert len(rows) == len(energy_legend(profiles)) == 10
     assert energy_svg(profiles).count("<rect") == 20
     assert energy_text(profiles["found"]) == "31 % of the energy goes to leakage"

@@ -77,7 +77,9 @@ def edited(folder: Path, tmp_path: Path, **columns: Any) -> Path:
     return copy
 
 
-@pytest.mark.parametrize("name", ["predicted_cycles", "execute_busy", "read_bytes", "store_bytes"])
+@pytest.mark.parametrize(
+    "name", ["predicted_cycles", "execute_busy", "read_bytes", "store_bytes", "descriptor_bytes"]
+)
 def test_counts_that_the_model_does_not_predict_are_refused(
     name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,12 +118,21 @@ def test_an_enumeration_is_not_written_over_its_own_counts(
     assert {path.name: path.read_bytes() for path in copy.iterdir() if path.is_file()} == before
 
 
+@pytest.mark.parametrize("name", ["store_bytes", "descriptor_bytes"])
 def test_parts_without_counts_are_refused(
-    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    name: str, folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """An enumeration that was made before descriptors were priced has no bytes of them."""
     copy = edited(folder, tmp_path)
     for path in copy.glob("*.parquet"):
-        parquet.write_table(parquet.read_table(path).drop_columns(["store_bytes"]), path)
+        parquet.write_table(parquet.read_table(path).drop_columns([name]), path)
     assert again(copy, tmp_path / "out", inputs=folder.parent) == 2
     line = capsys.readouterr().err.splitlines()[-1]
-    assert line.endswith("must be a part with execute_busy, read_bytes, write_bytes, store_bytes")
+    assert line.endswith(
+        f"must be a part with all counts of a run, but has no {name}: enumerate without --counts"
+    )
+    for path in copy.glob("*.parquet"):
+        path.write_bytes(b"PAR1")
+    assert again(copy, tmp_path / "other", inputs=folder.parent) == 2
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.endswith(".parquet must be a part of an enumeration")

@@ -11,6 +11,7 @@ import cosilico
 from cosilico.cli import main
 from cosilico.predictions import prediction_table
 from project_root import ROOT
+from sim.cost.external_interface import ExternalInterface, interface_price
 from sim.spec.spaces import TINY
 
 
@@ -41,7 +42,45 @@ def test_predict_prints_every_layer_and_the_totals(capsys: pytest.CaptureFixture
         "61,079 predicted cycles, 0.305 ms at 200 MHz, deterministic memory",
         "3,274 inferences per second, 80.0 % of the multipliers' cycles used",
     ]
-    assert lines[4] == "area 2.181 mm², energy 175.19 µJ in 45 nm"
+    assert lines[4:6] == [
+        "area 2.181 mm² in 45 nm",
+        "energy 181.33 µJ, energy-delay product 55.38 µJ·ms, in 45 nm",
+    ]
+
+
+def test_predict_tells_the_energy_by_part_cold_and_warm(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    config = replace(TINY.default, weight_store_kb=64)
+    run = cosilico.predict("ds_cnn", config)
+    path, out = tmp_path / "accelerator.json", tmp_path / "run.json"
+    path.write_text(json.dumps(config.to_json()))
+    assert main(["predict", "ds_cnn", "--accelerator", str(path), "--json", str(out)]) == 0
+    text = capsys.readouterr().out
+    for energy, edp in ((run.energy_pj, run.edp), (run.cold_energy_pj, run.cold_edp)):
+        assert f"energy {energy * 1e-6:.2f} µJ, energy-delay product {edp * 1e-3:.4g} µJ·ms" in text
+    told = [line.split("│") for line in text.splitlines() if line.startswith("│ external memory ")]
+    (own,) = (cells for cells in told if "%" in cells[3])
+    assert float(own[2]) == round(run.energy_by_part["external_memory"] * 1e-6, 3)
+    assert float(own[4]) == round(run.cold_energy_by_part["external_memory"] * 1e-6, 3)
+    document = json.loads(out.read_text())
+    seconds = run.milliseconds * 1e-3
+    for begins, cycles in (("", run.cycles), ("cold_", run.prediction.cold_cycles)):
+        parts = document[f"{begins}energy_by_part"]
+        assert sum(parts.values()) == pytest.approx(document[f"{begins}energy_pj"], rel=1e-12)
+        assert document[f"{begins}edp"] == pytest.approx(
+            document[f"{begins}energy_pj"] * seconds * cycles / run.cycles, rel=1e-12
+        )
+    assert document["cold_energy_pj"] > document["energy_pj"]
+    price = interface_price(ExternalInterface.HYPERBUS, config.io_bandwidth_gbps)
+    assert document["energy_by_part"]["external_memory"] == pytest.approx(
+        8
+        * (price.read_pj_per_bit + price.device_read_pj_per_bit)
+        * (document["read_bytes"] + document["descriptor_bytes"])
+        + 8 * (price.write_pj_per_bit + price.device_write_pj_per_bit) * document["write_bytes"],
+        rel=1e-9,
+    )
 
 
 def test_predict_tells_on_80_columns_where_cycles_are_lost(

@@ -183,6 +183,36 @@ def test_the_gain_is_said_cold_and_with_bandwidth_free_and_pinned(
     assert f"Of the gain, {alone}" in text
 
 
+def test_energies_are_told_cold_and_warm_with_their_products(
+    run: Path, results: dict[str, Any]
+) -> None:
+    for name, cold in (("rtl", 5e6), ("rtl_default", 4e6)):
+        side = results[name]
+        side |= {"cold_cycles": 500, "predicted_cold_cycles": 500, "cold_energy": cold}
+        side |= {"energy_by_part": {"control": 2.5e6}, "cold_energy_by_part": {"control": cold}}
+        side |= {"edp": side["energy"] * side["measured_cycles"] / 200e6}
+        side |= {"cold_edp": cold * 500 / 200e6}
+    results["search"]["optimum"] |= {"energy": 1e6, "cold_energy": 2e6}
+    (run / "results.json").write_text(json.dumps(results))
+    text = page_of(run)
+    assert row_of(text, "energy, warm, µJ")[:3] == ["2.500", "2.500", "1.000"]
+    assert row_of(text, "energy, cold, µJ")[:3] == ["4.000", "5.000", "2.000"]
+    # pJ · cycles at 200 MHz: 2.5 µJ for 250 cycles are 3.125 nJ · ms
+    told = row_of(text, "energy-delay product, warm, µJ·ms")
+    assert told[:3] == ["0.003125", "0.00125", "0.0004"]
+    assert row_of(text, "energy-delay product, cold, µJ·ms")[:2] == ["0.01", "0.0125"]
+    share = "of the default's energy, 40 % of its energy-delay product; 125 and 125 % in a cold run"
+    assert f"<b>100 %</b><span>{share}</span>" in text
+    assert "external memory and of the interface to it, for data and for descriptors." in text
+    assert "prox" not in text
+
+
+def test_a_version_that_left_descriptors_out_is_said_to_have(
+    run: Path, results: dict[str, Any]
+) -> None:
+    assert "The version that made this run left descriptors out of the energy." in page_of(run)
+
+
 def test_a_constant_that_is_a_count_says_of_what(run: Path, results: dict[str, Any]) -> None:
     page = (ROOT / "docs" / "reference" / "timing_constants.md").read_text()
     counted = [line for line in page.splitlines() if "(a count)" in line]

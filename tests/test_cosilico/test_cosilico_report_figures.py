@@ -237,8 +237,18 @@ def test_times_memories_and_splits_are_the_records(folder: Path) -> None:
         fetched = profile["descriptor_bytes"]
         assert int(memories["external memory, descriptors"]["used_bytes"]) == fetched
         text = " ".join((folder / "run" / "report.html").read_text().split())
-        unit = {"found": " bytes per run on the found accelerator", "default": " on the default"}
+        unit = {"found": " bytes on the found accelerator", "default": " on the default"}
         assert f"{fetched:,}{unit[role]}" in text
+        side = results[section]
+        assert f"The energy-delay product is {side['edp'] * 1e-3:.4g} µJ·ms on the {role}" in text
+        assert sum(side["energy_by_part"].values()) == pytest.approx(side["energy"])
+        assert side["energy_by_part"] == profile["energy_pj"]
+        assert sum(side["cold_energy_by_part"].values()) == pytest.approx(side["cold_energy"])
+        clock = config.clock_mhz * 1e6
+        assert side["edp"] == pytest.approx(side["energy"] * side["predicted_cycles"] / clock)
+        assert side["cold_edp"] == pytest.approx(
+            side["cold_energy"] * side["predicted_cold_cycles"] / clock
+        )
         read = memories["external memory, read"]
         assert int(read["used_bytes"]) == results[section]["read_bytes"]
         energy = table(folder, "run", "energy")

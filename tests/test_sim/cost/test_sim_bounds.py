@@ -24,7 +24,7 @@ from testbench.cases.tflite_models import draw_imported
 
 BOUNDED = (
     *("cycles", "execute_busy", "read_bytes", "write_bytes", "store_bytes", "energy"),
-    *("cold_cycles", "cold_read_bytes"),
+    *("descriptor_bytes", "cold_cycles", "cold_read_bytes", "cold_energy"),
 )
 ROUNDING = 1e-12
 
@@ -118,6 +118,21 @@ def test_no_bound_of_a_named_network_is_above_its_cost(name: str, space: Hardwar
     shares = ratios(generated(space, 120, 3), named_network(name))
     assert len(shares) > 40
     assert np.median(shares) > 0.85  # else it would prove nothing; see benchmarks/certified.json
+
+
+@pytest.mark.parametrize("space", [TINY, EDGE], ids=lambda space: space.name)
+def test_bounds_of_energy_are_as_near_as_those_of_cycles(space: HardwareSpace) -> None:
+    """Searches for the least energy, and the least product with cycles, are proved by them."""
+    seen: dict[str, list[np.ndarray]] = {}
+    for name in ("ds_cnn", "resnet8", "mobilenet_v1_025"):
+        configs, network = generated(space, 40, 4), named_network(name)
+        exact, bounds = evaluate_many(configs, network), lower_bounds(configs, network)
+        for column in ("energy", "cold_energy", "descriptor_bytes"):
+            shares = bounds[column][exact.realizable] / exact[column][exact.realizable]
+            seen.setdefault(column, []).append(shares)
+    near = {column: float(np.median(np.concatenate(shares))) for column, shares in seen.items()}
+    assert min(near["energy"], near["cold_energy"]) > 0.85
+    assert near["descriptor_bytes"] > 0.5  # a tensor that is loaded counts as a single tile
 
 
 @pytest.mark.parametrize(

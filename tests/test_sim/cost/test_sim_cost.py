@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sim.cost.area import area
 from sim.cost.columns import COST_COLUMNS, CostColumn, Costing, register
 from sim.cost.costs import evaluate_many
-from sim.cost.energy import energy
+from sim.cost.energy import cold_energy, energy
 from sim.cost.objective import Metric, Objective
 from sim.cost.pareto import pareto_front
 from sim.cost.table import CostTable
@@ -81,8 +81,10 @@ def test_rows_are_the_models_answers(table: CostTable, network: Network) -> None
             "cold_cycles": prediction.cold_cycles,
             "cold_read_bytes": prediction.cold_read_bytes,
             "store_bytes": prediction.store_bytes,
+            "descriptor_bytes": prediction.descriptor_bytes,
             "area": area(config).total,
             "energy": energy(config, prediction).total,
+            "cold_energy": cold_energy(config, prediction).total,
         }
 
 
@@ -135,8 +137,8 @@ def test_files_have_the_accelerator_the_violations_and_every_column(table: CostT
         *TINY.default.to_json(),
         "weight_store_kb",
         *("macs_per_cycle", "violations", "predicted_cycles", "execute_busy", "read_bytes"),
-        *("write_bytes", "predicted_cold_cycles", "cold_read_bytes", "store_bytes", "area"),
-        "energy",
+        *("write_bytes", "predicted_cold_cycles", "cold_read_bytes", "store_bytes"),
+        *("descriptor_bytes", "area", "energy", "cold_energy"),
     ]
     assert columns["predicted_cycles"] == table["cycles"].tolist()
     assert {len(values) for values in columns.values()} == {len(table)}

@@ -1,16 +1,26 @@
 """Energy of runs: every activity has its price, and many accelerators cost what each costs."""
 
-from dataclasses import astuple, replace
+from dataclasses import asdict, astuple, replace
 
 import numpy as np
 import pytest
 
 from accelerators import small_accelerator
-from sim.cost.energy import Activity, energies, energy
+from sim.cost.energy import (
+    Activity,
+    cold_energy,
+    energies,
+    energy,
+    energy_delay,
+    layer_energy,
+)
 from sim.cost.energy_activities import ACTIVITIES, activity_counts
 from sim.cost.energy_parts import Work
-from sim.model import predict
+from sim.model import predict, predict_mapped
 from sim.networks.named import named_network
+from sim.realizability import map_realizable
+from sim.spec.bus import DESCRIPTOR_PORT_BYTES
+from sim.spec.header import HEADER_BYTES
 from sim.spec.spaces import TINY
 
 CONFIG = small_accelerator(
@@ -22,12 +32,15 @@ CONFIG = small_accelerator(
     register_file_kb=8,
     io_bandwidth_gbps=1.6,
 )
-IDLE = Activity(total_cycles=0, execute_busy=0, read_bytes=0, write_bytes=0, layers=())
+IDLE = Activity(
+    total_cycles=0, execute_busy=0, read_bytes=0, write_bytes=0, descriptor_bytes=0, layers=()
+)
 BUSY = Activity(
     total_cycles=1500,
     execute_busy=1000,
     read_bytes=640,
     write_bytes=160,
+    descriptor_bytes=320,
     layers=(Work(macs=300_000, results=20_000), Work(macs=0, results=0)),
 )
 
@@ -53,7 +66,13 @@ def test_time_alone_costs_leakage_and_the_clock() -> None:
 
 def test_every_image_costs_its_work() -> None:
     three = replace(
-        BUSY, total_cycles=4500, execute_busy=3000, read_bytes=1920, write_bytes=480, images=3
+        BUSY,
+        total_cycles=4500,
+        execute_busy=3000,
+        read_bytes=1920,
+        write_bytes=480,
+        descriptor_bytes=960,
+        images=3,
     )
     for part, single in zip(
         astuple(energy(CONFIG, three)), astuple(energy(CONFIG, BUSY)), strict=True
@@ -72,12 +91,15 @@ def test_a_prediction_of_many_images_costs_all_their_work(images: int) -> None:
         read_bytes=prediction.read_bytes,
         write_bytes=prediction.write_bytes,
         store_bytes=prediction.store_bytes,
+        descriptor_bytes=prediction.descriptor_bytes,
         layers=(Work(macs=images * network.macs, results=images * network.results),),
     )
     assert energy(TINY.default, prediction) == energy(TINY.default, whole)
 
 
-@pytest.mark.parametrize("field", ["total_cycles", "execute_busy", "read_bytes", "write_bytes"])
+@pytest.mark.parametrize(
+    "field", ["total_cycles", "execute_busy", "read_bytes", "write_bytes", "descriptor_bytes"]
+)
 def test_more_activity_costs_more(field: str) -> None:
     more = replace(BUSY, **{field: getattr(BUSY, field) + 1})
     assert energy(CONFIG, more).total > energy(CONFIG, BUSY).total
@@ -111,7 +133,12 @@ def test_a_byte_from_the_weight_store_costs_its_memory() -> None:
 
 def test_many_accelerators_cost_what_each_costs() -> None:
     small = Activity(
-        total_cycles=9, execute_busy=7, read_bytes=5, write_bytes=3, layers=BUSY.layers
+        total_cycles=9,
+        execute_busy=7,
+        read_bytes=5,
+        write_bytes=3,
+        descriptor_bytes=128,
+        layers=BUSY.layers,
     )
     totals = energies(
         [CONFIG] * 2,
@@ -120,6 +147,7 @@ def test_many_accelerators_cost_what_each_costs() -> None:
         read_bytes=np.array([640, 5]),
         write_bytes=np.array([160, 3]),
         store_bytes=np.array([0, 0]),
+        descriptor_bytes=np.array([320, 128]),
         macs=300_000,
         results=20_000,
     )
@@ -132,3 +160,42 @@ def test_results_count_by_what_all_requantizers_make_at_once() -> None:
     assert counts["mac"] == 19_200 / CONFIG.macs
     assert counts["cycle"] == counts["busy"] == 19_200
     assert counts["read"] == counts["write"] == 19_200 / CONFIG.bus_bytes
+    assert counts["descriptor"] == 19_200 / DESCRIPTOR_PORT_BYTES
+
+
+def test_a_byte_of_a_descriptor_costs_what_a_byte_of_data_that_is_read_does() -> None:
+    data = energy(CONFIG, replace(IDLE, read_bytes=1 << 20))
+    descriptors = energy(CONFIG, replace(IDLE, descriptor_bytes=1 << 20))
+    assert descriptors.external_memory == pytest.approx(data.external_memory, rel=1e-12)
+    # what fetching takes on the chip is in the fits
+    assert descriptors.total == descriptors.external_memory
+
+
+def test_a_cold_run_costs_its_own_counts() -> None:
+    config = replace(TINY.default, weight_store_kb=64)
+    mapped = map_realizable(config, named_network("ds_cnn"))
+    warm, cold = predict_mapped(mapped), predict_mapped(mapped, cold=True)
+    assert mapped.stored
+    assert cold_energy(config, warm) == energy(config, cold) == cold_energy(config, cold)
+    assert cold_energy(config, warm).external_memory > energy(config, warm).external_memory
+    assert cold_energy(config, warm).weight_store < energy(config, warm).weight_store
+    without = predict(TINY.default, named_network("ds_cnn"))
+    assert cold_energy(TINY.default, without) == energy(TINY.default, without)
+
+
+def test_layers_with_the_header_and_what_is_idle_cost_what_the_run_costs() -> None:
+    prediction = predict(TINY.default, named_network("ds_cnn"))
+    layers = [layer_energy(TINY.default, layer, 1) for layer in prediction.layers]
+    rest = replace(
+        IDLE,
+        total_cycles=prediction.total_cycles - sum(layer.cycles for layer in prediction.layers),
+        descriptor_bytes=HEADER_BYTES,
+    )
+    whole = energy(TINY.default, prediction)
+    for part, own in asdict(whole).items():
+        apart = sum(getattr(layer, part) for layer in (*layers, energy(TINY.default, rest)))
+        assert own == pytest.approx(apart, rel=1e-12)
+
+
+def test_energy_times_delay_is_in_seconds_at_the_clock() -> None:
+    assert energy_delay(TINY.default, 5e6, 200_000_000) == 5e6

@@ -101,6 +101,7 @@ def run_energy(config: AcceleratorConfig, *, store_bytes: int) -> float:
         read_bytes=0,
         write_bytes=0,
         store_bytes=store_bytes,
+        descriptor_bytes=0,
         layers=(),
     )
     return energy(config, reads).total

@@ -16,6 +16,7 @@ from sim.cost import energy as asked
 from sim.cost import energy_fit, silicon_fit
 from sim.cost.config_columns import FEW, ConfigColumns
 from sim.cost.energy import energies
+from sim.cost.energy_activities import ACTIVITIES
 from sim.cost.energy_parts import Activity, Work
 from sim.cost.external_interface import ExternalInterface, interface_class
 from sim.cost.fitted_energy import fitted_energies, fitted_energy
@@ -43,6 +44,7 @@ def totals(seed: int) -> dict[str, int]:
         "read": int(rng.integers(1000, 30_000)),
         "write": int(rng.integers(100, 3000)),
         "store": int(rng.integers(0, 20_000)),
+        "descriptor": int(rng.integers(100, 10_000)),
     }
 
 
@@ -53,6 +55,7 @@ def activity(of: dict[str, int]) -> Activity:
         read_bytes=of["read"],
         write_bytes=of["write"],
         store_bytes=of["store"],
+        descriptor_bytes=of["descriptor"],
         layers=(Work(macs=of["mac"], results=of["result"]),),
     )
 
@@ -116,7 +119,7 @@ def test_a_run_of_twice_everything_takes_twice_as_much() -> None:
         assert most == pytest.approx(2 * least)
 
 
-@pytest.mark.parametrize("more", ["cycle", "busy", "mac", "result", "read", "write", "store"])
+@pytest.mark.parametrize("more", ACTIVITIES)
 def test_more_work_never_takes_less(more: str) -> None:
     before = totals(4)
     after = before | {more: before[more] + 1000}
@@ -132,7 +135,7 @@ def test_external_memory_is_priced_by_its_class() -> None:
     assert interface_class(EDGE.default.io_bandwidth_gbps) is ExternalInterface.LPDDR4
     per_byte = {}
     for config in (TINY.default, EDGE.default):
-        idle = Activity(total_cycles=0, execute_busy=0, read_bytes=1000, write_bytes=0, layers=())
+        idle = activity(dict.fromkeys(ACTIVITIES, 0) | {"read": 900, "descriptor": 100})
         per_byte[config.clock_mhz] = (
             fitted_energy(config, idle, FITS, SILICON).external_memory / 1000
         )
@@ -259,6 +262,7 @@ def test_a_shipped_fit_is_the_energy_that_all_ask_for(monkeypatch: pytest.Monkey
         read_bytes=arrays["read"],
         write_bytes=arrays["write"],
         store_bytes=arrays["store"],
+        descriptor_bytes=arrays["descriptor"],
         macs=totals(5)["mac"],
         results=totals(5)["result"],
     )
