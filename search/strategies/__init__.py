@@ -16,7 +16,13 @@ from search.strategies.baseline_settings import (
 from search.strategies.certified_settings import CertifiedSettings
 from search.strategies.dna_settings import DnaHardwareSettings, DnaSettings
 from search.strategies.hardware_settings import HardwareSettings
-from search.strategies.joint_baseline_settings import JointEvolutionSettings, JointRandomSettings
+from search.strategies.joint_baseline_settings import (
+    JointEvolutionSettings,
+    JointLocalSearchSettings,
+    JointNsgaSettings,
+    JointRandomSettings,
+    JointTpeSettings,
+)
 from search.strategies.nahas_settings import (
     NahasJointSettings,
     NahasOneshotSettings,
@@ -46,6 +52,13 @@ for _name, _settings, _implementation in (
     ("dna", DnaSettings, "search.strategies.dna:Dna"),
     ("random", JointRandomSettings, "search.strategies.joint_random:JointRandom"),
     ("evolution", JointEvolutionSettings, "search.strategies.joint_evolution:JointEvolution"),
+    (
+        "local-search",
+        JointLocalSearchSettings,
+        "search.strategies.joint_local_search:JointLocalSearch",
+    ),
+    ("tpe", JointTpeSettings, "search.strategies.joint_optuna:joint_tpe"),
+    ("nsga-ii", JointNsgaSettings, "search.strategies.joint_optuna:joint_nsga"),
 ):
     CO_SEARCHES.register(_name, _settings, _implementation)
 

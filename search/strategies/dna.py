@@ -81,13 +81,18 @@ class Dna(CoSearch):
 
     def _samples(self, stage: str) -> int:
         """Accelerators to draw in a round: the share of the budget that the network's steps leave."""
-        limit = self.settings.limit(stage)
+        limit = self._share(stage)
         if limit is None:
             return self.settings.samples
         if stage == REFINEMENT:
-            before = self.settings.limit("co-search") or 0
+            before = self._share("co-search") or 0
             return -(-(limit - before) // self.settings.refine_rounds)
         return max(1, -(-limit // self.settings.rounds) - -(-self._steps // self._stride))
+
+    def _share(self, stage: str) -> int | None:
+        """Evaluations of this search up to the end of a stage."""
+        limit = self.settings.limit(stage, self.problem.spent)
+        return None if limit is None else limit - self.problem.spent
 
     @property
     def _steps(self) -> int:
@@ -100,7 +105,7 @@ class Dna(CoSearch):
         Otherwise a large set of images would spend the budget in the first rounds: half of a round's share
         is left for its accelerators.
         """
-        limit = self.settings.limit("co-search")
+        limit = self._share("co-search")
         if limit is None:
             return 1
         most = max(1, limit // (2 * self.settings.rounds))

@@ -84,12 +84,15 @@ class Problem:
         The only way to costs.
     seed : int
         Decides everything that is drawn.
+    spent : int
+        Evaluations that had been spent by other searches when this one began.
     """
 
     hardware: HardwareSpace
     objective: Objective
     evaluator: Evaluator
     seed: int
+    spent: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
