@@ -87,6 +87,7 @@ def run_search(
             task=task,
             networks=load_family(experiment, task),
             train=experiment.train,
+            bounds=partial(lower_bounds, memory=experiment.memory),
         )
         return make_co_search(problem, settings)
 

@@ -10,7 +10,7 @@ from search.evaluator import BoundModel, CostModel, Evaluation, Evaluator
 from search.experiment import TrainSettings
 from search.networks.known import KnownNetworks
 from search.stages import run_stages
-from search.strategies import CO_SEARCHES, HARDWARE_SEARCHES
+from search.strategies import CO_SEARCHES, FIXED_SEARCHES, HARDWARE_SEARCHES
 from search.strategies.budget_settings import BudgetSettings
 from search.strategies.polished import Polished
 from search.strategies.protocol import CoSearchProblem, HardwareProblem, Strategy
@@ -33,7 +33,8 @@ __all__ = [
 
 def make_co_search(problem: CoSearchProblem, settings: CoSearchSettings) -> Strategy:
     """Make the strategy of an experiment, with its restarts if they are asked for."""
-    make: Any = CO_SEARCHES[settings.strategy].make
+    named = CO_SEARCHES if settings.strategy in CO_SEARCHES else FIXED_SEARCHES
+    make: Any = named[settings.strategy].make
     if isinstance(settings, PairBudgetSettings) and settings.restarts:
         return Restarted(problem, settings, make)
     search: Strategy = make(problem, settings)

@@ -277,6 +277,18 @@ class CoSearch(ABC):
         rows = (row for row in self.evaluator.records if row.network == architecture.key)
         return min(filter(self.objective.feasible, rows), key=self.objective.rank, default=None)
 
+    def nearest_accelerator(self, architecture: Any) -> Evaluation | None:
+        """Best feasible accelerator of all that were evaluated for the architecture; else the one least above the budgets."""
+        best = self.best_accelerator(architecture)
+        if best is not None:
+            return best
+        rows = (row for row in self.evaluator.records if row.network == architecture.key)
+        return min(
+            (row for row in rows if row.realizable),
+            key=lambda row: (self.objective.overrun(row), *self.objective.rank(row)),
+            default=None,
+        )
+
     def chosen(self) -> tuple[Any, Evaluation]:
         """Network that the search has chosen, and its best feasible accelerator of those evaluated.
 

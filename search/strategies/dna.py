@@ -10,6 +10,7 @@ from search.strategies.co_search import CoSearch
 from search.strategies.dna_sampling import (
     HardwareLogits,
     graded_cost,
+    network_cost,
     temperature,
 )
 from search.strategies.dna_settings import REFINEMENT, DnaSettings
@@ -122,7 +123,7 @@ class Dna(CoSearch):
 
     def _best_hardware(self, architecture: Any, share: float, stage: str) -> Evaluation:
         (default,) = self.evaluate(architecture, [self.hardware.default], stage, share)
-        return self.best_accelerator(architecture) or default
+        return self.nearest_accelerator(architecture) or default
 
     def _logit_step(self, hardware: Evaluation, *, priced: bool) -> None:
         """Step on a validation batch and, where ``priced``, on a cost that stands for the whole stride."""
@@ -133,7 +134,7 @@ class Dna(CoSearch):
         loss = self.weights.loss(part, gates)
         if priced:
             (row,) = self.evaluate(drawn, [hardware.accelerator], "network")
-            advantage = self._mean.advantage(graded_cost(self.objective, row, self.target))
+            advantage = self._mean.advantage(network_cost(self.objective, row, self.target))
             loss = loss + self._stride * self.settings.latency_weight * advantage * factor
         self.choices.step(loss)
 

@@ -14,7 +14,11 @@ from search.finalist import FINAL
 from search.in_memory import CoSearched, co_search_in_memory
 from search.strategies import CO_SEARCHES
 from search.strategies.dna_settings import DnaSettings
-from search.strategies.nahas_settings import NahasOneshotSettings, NahasPhaseSettings
+from search.strategies.nahas_settings import (
+    NahasJointSettings,
+    NahasOneshotSettings,
+    NahasPhaseSettings,
+)
 from search.strategies.rhnas_settings import RhnasSettings
 from search.strategies.settings import RESTARTS, TRAINING, PairBudgetSettings
 from search.strategies.two_level_settings import TwoLevelSettings
@@ -89,9 +93,7 @@ def test_restarts_have_other_seeds_and_the_best_pair_of_all() -> None:
     for seed in range(4):
         results = []
         for restarts in (False, True):
-            settings = CO_SEARCHES["nahas-joint"].settings(
-                strategy="nahas-joint", trials=12, budget=150, restarts=restarts
-            )
+            settings = NahasJointSettings(trials=12, budget=150, restarts=restarts)
             results.append(
                 co_search_in_memory(
                     networks, TINY, OBJECTIVE, settings, cell_costs, seed=seed, steps=2
@@ -152,7 +154,7 @@ def test_a_killed_search_goes_on_in_the_same_restart(
     brief = {"trials": 6, "episodes": 1, "rounds": 1, "refine_samples": 2, "pretraining_updates": 1}
     kind: Any = CO_SEARCHES[strategy].settings
     short = {name: value for name, value in brief.items() if name in {x.name for x in fields(kind)}}
-    settings = small_settings(strategy, **short | {"budget": 30, "restarts": True})
+    settings: Any = small_settings(strategy, **short | {"budget": 30, "restarts": True})
     experiment = small_experiment(strategy, search=settings)
     whole = run_search(experiment, tmp_path / "whole", seed=3)
     once = replace(experiment, search=replace(settings, restarts=False))
