@@ -76,9 +76,12 @@ CHOICES: Mapping[str, Mapping[str, Sequence[Any]]] = {
         "hardware_rate": (0.01, 0.03, 0.1),
     },
     "random": {},
+    "local-search": {},
     "evolution": {"population": (8, 16, 32, 64), "sample": (2, 4, 8, 16)},
+    "tpe": {"startup": (5, 10, 20, 40, 80)},
+    "nsga-ii": {"population": (8, 16, 24, 48, 96)},
 }
-"""Values that are tried of each strategy's settings; random search has none that would change it."""
+"""Values that are tried of each strategy's settings; random and local search have none that would change them."""
 
 LEFT = frozenset(
     {

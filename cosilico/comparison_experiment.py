@@ -72,7 +72,7 @@ class CoSearchComparisonSettings:
 
 
 def budgeted(name: str, budget: int) -> PairBudgetSettings:
-    """Settings of a strategy with a budget, its defaults for all that the budget does not decide.
+    """Settings of a strategy that spends a budget, its defaults for all that the budget does not decide.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def budgeted(name: str, budget: int) -> PairBudgetSettings:
     kind: Any = CO_SEARCHES[name].settings
     if not issubclass(kind, PairBudgetSettings):
         raise CosilicoError(f"strategy must have a budget, which {name!r} has not")
-    settings: PairBudgetSettings = kind().spending(budget)
+    settings: PairBudgetSettings = replace(kind().spending(budget), restarts=True)
     return settings
 
 
@@ -109,7 +109,7 @@ def co_search_contenders(
         own: Any = experiment.search
         try:
             if own.strategy == name and isinstance(own, PairBudgetSettings):
-                search = replace(own, budget=settings.budget)
+                search = replace(own, budget=settings.budget, restarts=True)
             else:
                 search = budgeted(name, settings.budget)
             chosen[name] = replace(experiment, search=search)

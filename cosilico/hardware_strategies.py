@@ -6,17 +6,15 @@ from typing import Any
 from cosilico.extras import require_module
 from search.strategies import HARDWARE_SEARCHES
 from search.strategies.budget_settings import BudgetSettings
+from search.strategies.certified_settings import MOST_BOUNDED
 from sim.cost.objective import Metric
 from sim.spec.errors import CosilicoError
 from sim.spec.spaces import HardwareSpace
 
-__all__ = ["MOST_BOUNDED", "POLISHED", "default_strategy", "hardware_strategy", "strategy_options"]
+__all__ = ["POLISHED", "default_strategy", "hardware_strategy", "strategy_options"]
 
 POLISHED = "+polish"
 """End of the label of a search that is polished."""
-
-MOST_BOUNDED = 120_000
-"""Points of the largest space that is searched by bounds where no strategy is named: a minute at most on a core."""
 
 
 def default_strategy(space: HardwareSpace) -> str:

@@ -18,7 +18,7 @@ __all__ = ["DECIDED", "SCHEMA", "TunedStrategies", "networks_digest", "read_tune
 
 SCHEMA = 1
 
-DECIDED = ("strategy", "budget", "trials", "factor", "episodes", "samples")
+DECIDED = ("strategy", "budget", "trials", "factor", "episodes", "samples", "restarts")
 """Fields that a comparison decides by its budget; a file of tuned strategies must have none."""
 
 

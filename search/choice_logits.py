@@ -8,7 +8,7 @@ from torch import Tensor
 
 from search.supernet import sample_gates
 
-__all__ = ["ChoiceLogits", "sampled"]
+__all__ = ["ChoiceLogits", "largest", "sampled"]
 
 _BETAS = (0.5, 0.999)
 
@@ -25,7 +25,7 @@ class ChoiceLogits:
     rate : float
         Adam's step size.
     generator : torch.Generator
-        Of all draws.
+        Of all draws. The first are of the order in which equal values are preferred.
 
     Attributes
     ----------
@@ -40,6 +40,9 @@ class ChoiceLogits:
         self.tensors = {
             name: torch.zeros(len(each), requires_grad=True) for name, each in values.items()
         }
+        self._orders = {
+            name: torch.randperm(len(each), generator=generator) for name, each in values.items()
+        }
         self._optimizer = torch.optim.Adam(self.tensors.values(), lr=rate, betas=_BETAS)
 
     def draw(self) -> dict[str, int]:
@@ -51,8 +54,8 @@ class ChoiceLogits:
 
     @property
     def most_probable(self) -> dict[str, int]:
-        """Index of the largest logit of each name."""
-        return {name: int(logit.argmax()) for name, logit in self.tensors.items()}
+        """Index of the largest logit of each name; of equal ones any, always the same of a search."""
+        return {name: largest(logit, self._orders[name]) for name, logit in self.tensors.items()}
 
     def gates(self, temperature: float) -> dict[str, Tensor]:
         """Straight-through Gumbel-softmax samples (:func:`search.supernet.sample_gates`)."""
@@ -77,6 +80,14 @@ class ChoiceLogits:
             for name, logit in self.tensors.items():
                 logit.copy_(state["logits"][name])
         self._optimizer.load_state_dict(state["optimizer"])
+
+
+def largest(logits: Tensor, order: Tensor) -> int:
+    """Return the index of the largest of logits [n]; of equal ones that which comes first in an order of all n.
+
+    An untrained model has no preference: the first index would be one, as choices are in order of size.
+    """
+    return int(order[logits[order] == logits.max()][0])
 
 
 def sampled(gates: Mapping[str, Tensor]) -> tuple[dict[str, int], Tensor]:

@@ -7,6 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from search.choice_logits import largest
+
 __all__ = ["RecurrentController"]
 
 _Choose = Callable[[int, Tensor], Tensor]
@@ -28,7 +30,7 @@ class RecurrentController(nn.Module):
     hidden : int
         Units of the LSTM, and length of an embedding.
     seed : int
-        Of the weights.
+        Of the weights, and of the order in which equally probable choices are preferred.
 
     Members
     -------
@@ -49,6 +51,7 @@ class RecurrentController(nn.Module):
             self.cell = nn.LSTMCell(hidden, hidden)
             self.embeddings = nn.ModuleList(nn.Embedding(self.sizes[i], hidden) for i in self.free)
             heads = [nn.Linear(hidden, self.sizes[i]) for i in self.free]
+            self._orders = [torch.randperm(self.sizes[i]) for i in self.free]
         for head in heads:
             nn.init.zeros_(head.weight)
             nn.init.zeros_(head.bias)
@@ -64,8 +67,13 @@ class RecurrentController(nn.Module):
 
     @torch.no_grad()
     def best_guess(self) -> NDArray[np.int64]:
-        """Sequence int64[decisions] of which each choice is the most probable after those before it."""
-        return self._unrolled(1, lambda step, logits: logits.argmax(1))[0][0].numpy()
+        """Sequence int64[decisions] of which each choice is the most probable after those before it.
+
+        Of equally probable choices it is any, and always the same of a search.
+        """
+        return self._unrolled(
+            1, lambda step, logits: torch.tensor([largest(logits[0], self._orders[step])])
+        )[0][0].numpy()
 
     def log_prob_and_entropy(self, actions: NDArray[np.int64]) -> tuple[Tensor, Tensor]:
         """Log-probabilities and entropies float32[n] of sequences int64[n, decisions].

@@ -13,11 +13,10 @@ from search.checkpoint import CheckpointStore
 from search.determinism import deterministic_torch
 from search.evaluator import BoundModel, CostModel, Evaluator
 from search.experiment import Experiment
-from search.in_memory import make_search
+from search.in_memory import make_co_search, make_search
 from search.loading import load_family, load_task
 from search.result import Outcome, SearchResult
 from search.stages import Progress, run_stages
-from search.strategies import CO_SEARCHES
 from search.strategies.hardware_settings import HardwareSettings
 from search.strategies.protocol import CoSearchProblem, HardwareProblem, Strategy
 from search.strategies.settings import CoSearchSettings, StrategySettings
@@ -88,8 +87,9 @@ def run_search(
             task=task,
             networks=load_family(experiment, task),
             train=experiment.train,
+            bounds=partial(lower_bounds, memory=experiment.memory),
         )
-        return CO_SEARCHES[settings.strategy].make(problem, settings)
+        return make_co_search(problem, settings)
 
     identity = {
         "experiment": experiment.to_json(),

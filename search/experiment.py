@@ -1,7 +1,7 @@
 """Experiments: everything that decides a co-search, read from TOML and checked at the door."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from search.objective_settings import ObjectiveSettings
 from search.registry import Entry
 from search.sections import Section, integer, made, number, record, ruled
 from search.space_settings import HardwareSpaceSettings
-from search.strategies import CO_SEARCHES
+from search.strategies import CO_SEARCHES, FIXED_SEARCHES
+from search.strategies.certified_settings import MOST_BOUNDED, FixedCertifiedSettings
 from search.strategies.settings import CoSearchSettings
 from search.tasks import TASKS
 from search.tasks.settings import TaskSettings
@@ -61,7 +62,8 @@ class Experiment(Section):
     objective : ObjectiveSettings
     workload : WorkloadSettings
     search : CoSearchSettings
-        Of a strategy in :data:`search.strategies.CO_SEARCHES`, by default of the first.
+        Of a strategy in :data:`search.strategies.CO_SEARCHES`, by default of the first; where the network is fixed and
+        shares its accelerator with no other, also in :data:`search.strategies.FIXED_SEARCHES`.
     train : TrainSettings
     memory : FixedLatency
         What lies behind the ports; its section is that of a memory in a file.
@@ -86,12 +88,27 @@ class Experiment(Section):
             self.network.require_fixed(self.task.network_space)
         except ValueError as error:
             raise ValueError(f"network.{error}") from None
+        if self.search.strategy in FIXED_SEARCHES and not self._single:
+            raise ValueError(
+                f"search.strategy must be one of {', '.join(CO_SEARCHES)} unless network.fixed is given "
+                f"without a workload, not {self.search.strategy!r}"
+            )
         try:
             self.search.require_objective(self.objective.objective(self.hardware.hardware_space()))
         except ValueError as error:
             raise ValueError(f"search.{error}") from None
         if self.task.training_images is not None:
             self.require_batch(self.task.training_images)
+
+    @property
+    def _single(self) -> bool:
+        """Whether the network is fixed, and alone on its accelerator."""
+        return self.network.fixed is not None and self.workload == WorkloadSettings()
+
+    @property
+    def bounded(self) -> bool:
+        """Whether the best accelerator can be proved within a minute: of a single network, in a small space."""
+        return self._single and len(self.hardware.hardware_space()) <= MOST_BOUNDED
 
     def require_batch(self, training_images: int) -> None:
         """Raise ``ValueError`` unless there are enough images for a batch."""
@@ -123,6 +140,9 @@ SECTIONS: Mapping[str, type[Section]] = {
 def load_experiment(path: Path) -> Experiment:
     """Read an experiment; a field that is not given keeps its default.
 
+    Without a section ``[search]``, the strategy is ``certified`` where a fixed network's best accelerator can be proved within a
+    minute, and else the first of :data:`search.strategies.CO_SEARCHES`.
+
     Raises
     ------
     DesignFileError
@@ -133,7 +153,7 @@ def load_experiment(path: Path) -> Experiment:
         memory = require_fixed(memory_of(data.pop("memory", DETERMINISTIC.to_json())))
         sections = {
             "task": _settings(TASKS, _named_task(data), "task", "name"),
-            "search": _settings(CO_SEARCHES, data, "search", "strategy"),
+            "search": _settings({**CO_SEARCHES, **FIXED_SEARCHES}, data, "search", "strategy"),
             **SECTIONS,
         }
         values = dict(checked(_schema(sections), data, ""))
@@ -141,9 +161,12 @@ def load_experiment(path: Path) -> Experiment:
             name: made(kind, values.pop(name), name, **_folder(kind, path))
             for name, kind in sections.items()
         }
-        return Experiment(**values, **built, memory=memory)  # type: ignore[arg-type]  # of the sections' classes
+        made_of = Experiment(**values, **built, memory=memory)  # type: ignore[arg-type]  # of the sections' classes
     except (CosilicoError, ValueError) as error:
         raise DesignFileError(f"{path}: {error}") from None
+    if data.get("search") or not made_of.bounded:
+        return made_of
+    return replace(made_of, search=FixedCertifiedSettings())
 
 
 def _schema(sections: Mapping[str, type[Section]]) -> type[Record]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from search.experiment import SECTIONS, Experiment
 from search.sections import Section, field_texts
-from search.strategies import CO_SEARCHES
+from search.strategies import CO_SEARCHES, FIXED_SEARCHES
 from search.tasks import TASKS
 from sim.spec.rules import Choice, Rule
 
@@ -57,7 +57,9 @@ def experiment_sections() -> Mapping[str, tuple[type[Section], ...]]:
     """Classes that each section of an experiment may have, by the section's name."""
     return {
         "task": tuple(entry.settings for entry in TASKS.values()),
-        "search": tuple(entry.settings for entry in CO_SEARCHES.values()),
+        "search": tuple(
+            entry.settings for entry in (*CO_SEARCHES.values(), *FIXED_SEARCHES.values())
+        ),
         **{name: (kind,) for name, kind in SECTIONS.items()},
     }
 

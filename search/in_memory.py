@@ -10,18 +10,35 @@ from search.evaluator import BoundModel, CostModel, Evaluation, Evaluator
 from search.experiment import TrainSettings
 from search.networks.known import KnownNetworks
 from search.stages import run_stages
-from search.strategies import CO_SEARCHES, HARDWARE_SEARCHES
+from search.strategies import CO_SEARCHES, FIXED_SEARCHES, HARDWARE_SEARCHES
 from search.strategies.budget_settings import BudgetSettings
 from search.strategies.polished import Polished
 from search.strategies.protocol import CoSearchProblem, HardwareProblem, Strategy
-from search.strategies.settings import CoSearchSettings, StrategySettings
+from search.strategies.restarted import Restarted
+from search.strategies.settings import CoSearchSettings, PairBudgetSettings, StrategySettings
 from sim.cost.bounds import lower_bounds
 from sim.cost.objective import Objective
 from sim.spec.errors import NotRealizableError
 from sim.spec.network import Network
 from sim.spec.spaces import HardwareSpace
 
-__all__ = ["CoSearched", "co_search_in_memory", "make_search", "search_in_memory"]
+__all__ = [
+    "CoSearched",
+    "co_search_in_memory",
+    "make_co_search",
+    "make_search",
+    "search_in_memory",
+]
+
+
+def make_co_search(problem: CoSearchProblem, settings: CoSearchSettings) -> Strategy:
+    """Make the strategy of an experiment, with its restarts if they are asked for."""
+    named = CO_SEARCHES if settings.strategy in CO_SEARCHES else FIXED_SEARCHES
+    make: Any = named[settings.strategy].make
+    if isinstance(settings, PairBudgetSettings) and settings.restarts:
+        return Restarted(problem, settings, make)
+    search: Strategy = make(problem, settings)
+    return search
 
 
 def make_search(problem: HardwareProblem, settings: StrategySettings) -> Strategy:
@@ -132,7 +149,7 @@ def co_search_in_memory(
     )
     architecture, best = None, None
     with deterministic_torch():
-        strategy: Any = CO_SEARCHES[settings.strategy].make(problem, settings)
+        strategy: Any = make_co_search(problem, settings)
         run_stages(strategy, evaluator, settings)
         history = tuple(evaluator.records)
         with contextlib.suppress(NotRealizableError):

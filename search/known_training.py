@@ -102,6 +102,11 @@ class KnownTraining:
         wrong = -math.log(max(self.accuracy(self._networks.architecture(choices)), 1e-3))
         return self._mean.advantage(wrong) * factor
 
+    def follow(self, earlier: "KnownTraining") -> None:
+        """Know what another search has looked up; the moving mean begins anew."""
+        self.accuracies.update(earlier.accuracies)
+        self.spent.update(earlier.spent)
+
     def state_dict(self) -> dict[str, Any]:
         """All that decides how the search goes on."""
         return {

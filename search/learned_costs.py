@@ -53,6 +53,10 @@ class LearnedCosts:
         cost = float(self._objective.cost(evaluation)) if evaluation.realizable else np.inf
         self._labels[tuple(map(int, indices))] = cost, float(evaluation["area"])
 
+    def follow(self, earlier: "LearnedCosts") -> None:
+        """Take the labels of another search."""
+        self._labels.update(earlier._labels)
+
     @property
     def realizable(self) -> int:
         """Number of realizable labels that are not held out."""

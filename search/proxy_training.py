@@ -65,6 +65,11 @@ class ProxyTraining:
             self.accuracies[architecture.key] = self._trained(architecture)
         return self.accuracies[architecture.key]
 
+    def follow(self, earlier: "ProxyTraining") -> None:
+        """Know the networks that another search has trained."""
+        self.accuracies.update(earlier.accuracies)
+        self.trained_images = earlier.trained_images
+
     def _trained(self, architecture: Member) -> float:
         child = build_from_layers(self._networks.layers(architecture), self._seed)
         training = ChildTraining(

@@ -13,10 +13,16 @@ from search.strategies.baseline_settings import (
     RandomSettings,
     TpeSettings,
 )
-from search.strategies.certified_settings import CertifiedSettings
+from search.strategies.certified_settings import CertifiedSettings, FixedCertifiedSettings
 from search.strategies.dna_settings import DnaHardwareSettings, DnaSettings
 from search.strategies.hardware_settings import HardwareSettings
-from search.strategies.joint_baseline_settings import JointEvolutionSettings, JointRandomSettings
+from search.strategies.joint_baseline_settings import (
+    JointEvolutionSettings,
+    JointLocalSearchSettings,
+    JointNsgaSettings,
+    JointRandomSettings,
+    JointTpeSettings,
+)
 from search.strategies.nahas_settings import (
     NahasJointSettings,
     NahasOneshotSettings,
@@ -29,7 +35,7 @@ from search.strategies.two_level_settings import TwoLevelSettings
 if TYPE_CHECKING:  # torch is not needed to check an experiment
     from search.strategies.protocol import Strategy
 
-__all__ = ["CO_SEARCHES", "HARDWARE_SEARCHES"]
+__all__ = ["CO_SEARCHES", "FIXED_SEARCHES", "HARDWARE_SEARCHES"]
 
 CO_SEARCHES: "Registry[CoSearchSettings, Strategy]" = Registry("co-search")
 """Strategies that an experiment can name, made from a ``CoSearchProblem`` and their settings.
@@ -46,8 +52,22 @@ for _name, _settings, _implementation in (
     ("dna", DnaSettings, "search.strategies.dna:Dna"),
     ("random", JointRandomSettings, "search.strategies.joint_random:JointRandom"),
     ("evolution", JointEvolutionSettings, "search.strategies.joint_evolution:JointEvolution"),
+    (
+        "local-search",
+        JointLocalSearchSettings,
+        "search.strategies.joint_local_search:JointLocalSearch",
+    ),
+    ("tpe", JointTpeSettings, "search.strategies.joint_optuna:joint_tpe"),
+    ("nsga-ii", JointNsgaSettings, "search.strategies.joint_optuna:joint_nsga"),
 ):
     CO_SEARCHES.register(_name, _settings, _implementation)
+
+FIXED_SEARCHES: "Registry[CoSearchSettings, Strategy]" = Registry("search of a fixed network")
+"""Strategies that an experiment can name where its network is fixed, beside those of any: made likewise."""
+
+FIXED_SEARCHES.register(
+    "certified", FixedCertifiedSettings, "search.strategies.fixed_certified:FixedCertified"
+)
 
 HARDWARE_SEARCHES: "Registry[StrategySettings, Strategy]" = Registry("hardware search")
 """Strategies for a network that is given, made from a ``HardwareProblem`` and their settings."""

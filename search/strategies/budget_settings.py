@@ -38,6 +38,6 @@ class BudgetSettings(StrategySettings):
             return None
         return self.budget - self.budget // 2 if self.polish else self.budget
 
-    def limit(self, stage: str) -> int | None:
+    def limit(self, stage: str, spent: int = 0) -> int | None:
         """Evaluations that may have been spent at the end of a stage; None for any number."""
         return self.budget or None if stage == POLISH else self.search_budget

@@ -75,17 +75,25 @@ class Certified(AcceleratorSearch):
     def outcome(self) -> Outcome:
         """Return the best design with what is proved of it."""
         outcome = super().outcome()
+        return Outcome(
+            design=outcome.design,
+            default=outcome.default,
+            best=outcome.best,
+            proof=self.proof(),
+        )
+
+    def proof(self) -> Proof | None:
+        """State what is proved of the best design; None where there is none."""
+        if self.best is None:
+            return None
         bounds, order = self._ordered()
-        cost = float(self.problem.objective.cost(outcome.best))
+        cost = float(self.problem.objective.cost(self.best))
         left = float(bounds[order[self._done]]) if self._done < len(order) else np.inf
-        proof = Proof(
+        return Proof(
             cost=cost,
             bound=min(cost, left),
             evaluations=len(self.problem.evaluator.records),
             points=len(self.hardware),
-        )
-        return Outcome(
-            design=outcome.design, default=outcome.default, best=outcome.best, proof=proof
         )
 
     def _require_bounded(self, bounds: NDArray[np.float64]) -> None:

@@ -61,6 +61,7 @@ class CoSearch(ABC):
         self.generator = torch.Generator().manual_seed(problem.seed)
         self.children_images = 0
         self.measured: dict[str, tuple[float, dict[str, int]]] = {}
+        self._proxy: ProxyTraining | None = None
         self._refined: dict[str, int] | None = None
         self._finalist: Finalist | None = None
         self._final_choices: dict[str, int] = {}
@@ -156,7 +157,7 @@ class CoSearch(ABC):
         if self.known_training is not None:
             return self.known_training
         networks, task = self.problem.trained
-        return ProxyTraining(
+        self._proxy = ProxyTraining(
             networks,
             task,
             epochs=epochs,
@@ -165,6 +166,7 @@ class CoSearch(ABC):
             learning_rate=learning_rate,
             seed=self.problem.seed,
         )
+        return self._proxy
 
     @property
     def _shares_weights(self) -> bool:
@@ -275,6 +277,18 @@ class CoSearch(ABC):
         rows = (row for row in self.evaluator.records if row.network == architecture.key)
         return min(filter(self.objective.feasible, rows), key=self.objective.rank, default=None)
 
+    def nearest_accelerator(self, architecture: Any) -> Evaluation | None:
+        """Best feasible accelerator of all that were evaluated for the architecture; else the one least above the budgets."""
+        best = self.best_accelerator(architecture)
+        if best is not None:
+            return best
+        rows = (row for row in self.evaluator.records if row.network == architecture.key)
+        return min(
+            (row for row in rows if row.realizable),
+            key=lambda row: (self.objective.overrun(row), *self.objective.rank(row)),
+            default=None,
+        )
+
     def chosen(self) -> tuple[Any, Evaluation]:
         """Network that the search has chosen, and its best feasible accelerator of those evaluated.
 
@@ -302,6 +316,20 @@ class CoSearch(ABC):
                 f"network {architecture.key!r} must have an accelerator that is realizable and within "
                 f"all budgets, but none of {len(self.evaluator.records)} evaluated pairs gives it that"
             )
+
+    def follow(self, earlier: "CoSearch") -> None:
+        """Know what another search of the same strategy has paid for: accuracies, and shared weights.
+
+        Costs of pairs are the evaluator's, which both have.
+        """
+        self.measured.update(earlier.measured)
+        self.children_images = earlier.children_images
+        if self.known_training is not None and earlier.known_training is not None:
+            self.known_training.follow(earlier.known_training)
+        elif earlier._shares_weights:
+            self.weights.load_state_dict(earlier.weights.state_dict())
+        if self._proxy is not None and earlier._proxy is not None:
+            self._proxy.follow(earlier._proxy)
 
     def child(self, architecture: Any) -> Child:
         """Network of the architecture as its final training starts: with the shared weights."""

@@ -10,6 +10,7 @@ from search.strategies.co_search import CoSearch
 from search.strategies.dna_sampling import (
     HardwareLogits,
     graded_cost,
+    network_cost,
     temperature,
 )
 from search.strategies.dna_settings import REFINEMENT, DnaSettings
@@ -81,13 +82,18 @@ class Dna(CoSearch):
 
     def _samples(self, stage: str) -> int:
         """Accelerators to draw in a round: the share of the budget that the network's steps leave."""
-        limit = self.settings.limit(stage)
+        limit = self._share(stage)
         if limit is None:
             return self.settings.samples
         if stage == REFINEMENT:
-            before = self.settings.limit("co-search") or 0
+            before = self._share("co-search") or 0
             return -(-(limit - before) // self.settings.refine_rounds)
         return max(1, -(-limit // self.settings.rounds) - -(-self._steps // self._stride))
+
+    def _share(self, stage: str) -> int | None:
+        """Evaluations of this search up to the end of a stage."""
+        limit = self.settings.limit(stage, self.problem.spent)
+        return None if limit is None else limit - self.problem.spent
 
     @property
     def _steps(self) -> int:
@@ -100,7 +106,7 @@ class Dna(CoSearch):
         Otherwise a large set of images would spend the budget in the first rounds: half of a round's share
         is left for its accelerators.
         """
-        limit = self.settings.limit("co-search")
+        limit = self._share("co-search")
         if limit is None:
             return 1
         most = max(1, limit // (2 * self.settings.rounds))
@@ -117,7 +123,7 @@ class Dna(CoSearch):
 
     def _best_hardware(self, architecture: Any, share: float, stage: str) -> Evaluation:
         (default,) = self.evaluate(architecture, [self.hardware.default], stage, share)
-        return self.best_accelerator(architecture) or default
+        return self.nearest_accelerator(architecture) or default
 
     def _logit_step(self, hardware: Evaluation, *, priced: bool) -> None:
         """Step on a validation batch and, where ``priced``, on a cost that stands for the whole stride."""
@@ -128,7 +134,7 @@ class Dna(CoSearch):
         loss = self.weights.loss(part, gates)
         if priced:
             (row,) = self.evaluate(drawn, [hardware.accelerator], "network")
-            advantage = self._mean.advantage(graded_cost(self.objective, row, self.target))
+            advantage = self._mean.advantage(network_cost(self.objective, row, self.target))
             loss = loss + self._stride * self.settings.latency_weight * advantage * factor
         self.choices.step(loss)
 

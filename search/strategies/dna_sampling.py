@@ -12,7 +12,7 @@ from sim.cost.objective import Objective
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import HardwareSpace
 
-__all__ = ["HardwareLogits", "graded_cost", "temperature"]
+__all__ = ["HardwareLogits", "graded_cost", "network_cost", "temperature"]
 
 _HOTTEST, _FACTOR, _EPOCHS = 5.0, 0.975, 100
 _RULE = 0.1
@@ -37,6 +37,16 @@ def graded_cost(objective: Objective, evaluation: Evaluation, reference: float) 
     distance = max(0.0, evaluation.excess) + over
     rules = len(evaluation.violations) + (over > 0)
     return 1 + _RULE * min(rules, 5) + distance / (1 + distance)
+
+
+def network_cost(objective: Objective, evaluation: Evaluation, reference: float) -> float:
+    """Cost of a sampled network: :func:`graded_cost`, and its hinge where the objective prices no cost.
+
+    With an exponent of 0, a network gains nothing from being cheaper than its budgets, and all feasible ones have 0.
+    """
+    if not objective.cost_exponent and objective.feasible(evaluation):
+        return 0.0
+    return graded_cost(objective, evaluation, reference)
 
 
 class HardwareLogits:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from search.sections import choice, integer, number
 from search.strategies.budget_settings import BudgetSettings
-from search.strategies.settings import TRAINING, PairBudgetSettings
+from search.strategies.settings import RESTARTS, TRAINING, PairBudgetSettings
 
 __all__ = ["REFINEMENT", "DnaHardwareSettings", "DnaSettings"]
 
@@ -49,12 +49,12 @@ class DnaSettings(PairBudgetSettings):
     network_rate: float = number(0.05, 1e-7, 10.0)
     hardware_rate: float = number(0.03, 1e-7, 10.0)
 
-    def limit(self, stage: str) -> int | None:
+    def limit(self, stage: str, spent: int = 0) -> int | None:
         """Three quarters of the budget before the refinement, and all of it at its end."""
         if stage == TRAINING or not self.budget:
             return None
-        kept = 0 if stage == REFINEMENT else int(_REFINEMENT_SHARE * self.budget)
-        return self.budget - kept
+        kept = int(_REFINEMENT_SHARE * (self.budget - spent))
+        return self.budget - (0 if stage in (REFINEMENT, RESTARTS) else kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,9 +1,10 @@
 """Everything that the baselines of co-search share."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from search.evaluator import Evaluation
 from search.strategies.co_search import CoSearch
 from search.strategies.joint_baseline_settings import JointBaselineSettings
 from search.strategies.protocol import CoSearchProblem
@@ -32,8 +33,8 @@ class Pair(NamedTuple):
 class JointBaseline(CoSearch):
     """Base of co-searches without a model: shared weights are trained first, then pairs are scored.
 
-    The score of a pair is that of :class:`search.score.Score`, of the network's validation accuracy
-    with the shared weights, which do not change any more, and of its exact cost. The network of the
+    The merit of a pair is the score of :class:`search.score.Score`, of the network's validation accuracy
+    with the shared weights, which do not change any more, and of its exact cost, where it is feasible. The network of the
     best pair that is feasible is trained in the end.
 
     Parameters
@@ -77,12 +78,18 @@ class JointBaseline(CoSearch):
             f"the budgets of the objective"
         )
 
+    @property
+    def network_sizes(self) -> tuple[int, ...]:
+        """Number of choices of each of the network's decisions."""
+        return tuple(map(len, self.networks.decisions.values()))
+
+    def pair(self, network: Sequence[int], accelerator: Sequence[int]) -> Pair:
+        """Pair of an index of every decision's choice and every field's value."""
+        return Pair(self._plain(tuple(network)), tuple(accelerator))
+
     def drawn_pair(self) -> Pair:
         """Pair with every choice as probable as any other."""
-        random = self.dice.random
-        indices = tuple(
-            int(random.integers(len(values))) for values in self.networks.decisions.values()
-        )
+        indices = tuple(int(self.dice.random.integers(size)) for size in self.network_sizes)
         return Pair(self._plain(indices), self.dice.point())
 
     def mutant(self, pair: Pair) -> Pair:
@@ -91,7 +98,7 @@ class JointBaseline(CoSearch):
         Which it is, is drawn first, each as probable as any other, then the choice. The pair itself
         where nothing can be chosen.
         """
-        sizes = [len(values) for values in self.networks.decisions.values()]
+        sizes = self.network_sizes
         own = len(sizes)
         random = self.dice.random
         for place in random.permutation(own + len(self.hardware.sizes)).tolist():
@@ -99,18 +106,33 @@ class JointBaseline(CoSearch):
             for index in random.permutation(size).tolist():
                 changed = [*pair.network, *pair.accelerator]
                 changed[place] = index
-                mutant = Pair(self._plain(tuple(changed[:own])), tuple(changed[own:]))
+                mutant = self.pair(changed[:own], changed[own:])
                 if mutant != pair:
                     return mutant
         return pair
 
-    def scored(self, pair: Pair, phase: str) -> float:
-        """Score of a pair, whose cost is evaluated unless it is known."""
+    def judged(self, pair: Pair, phase: str) -> tuple[Evaluation, float]:
+        """Costs of a pair, which are evaluated unless they are known, and its merit.
+
+        The merit is the score where a pair is feasible, and below 0 where it is not, so that no accuracy makes up for a
+        budget (constrained domination, Deb et al., 2002): -o / (1 + o) for an overrun of o, and below -1 where the pair
+        is not realizable.
+        """
         architecture = self._architecture(pair)
         known = self.measured.get(architecture.key)
         accuracy = self.weights.accuracy(architecture) if known is None else known[0]
         config = self.hardware.config(pair.accelerator)
-        return self.judge(architecture, [config], phase, accuracy)[0]
+        (row,) = self.evaluate(architecture, [config], phase, accuracy)
+        if self.objective.feasible(row):
+            return row, self.score(accuracy, row)
+        if not row.realizable:
+            return row, -1 + self.score(accuracy, row)
+        over = float(self.objective.overrun(row))
+        return row, -over / (1 + over)
+
+    def merit(self, pair: Pair, phase: str) -> float:
+        """Merit of a pair, the more the better (:meth:`judged`)."""
+        return self.judged(pair, phase)[1]
 
     def search_state(self) -> dict[str, Any]:
         """State of the draws; accuracies follow from the weights."""

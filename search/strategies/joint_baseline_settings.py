@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from search.sections import choice, integer
 from search.strategies.settings import PairBudgetSettings
 
-__all__ = ["JointBaselineSettings", "JointEvolutionSettings", "JointRandomSettings"]
+__all__ = [
+    "JointBaselineSettings",
+    "JointEvolutionSettings",
+    "JointLocalSearchSettings",
+    "JointNsgaSettings",
+    "JointRandomSettings",
+    "JointTpeSettings",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,3 +62,45 @@ class JointEvolutionSettings(JointBaselineSettings):
     strategy: str = choice("evolution", "evolution")
     population: int = integer(32, 2, 100_000)
     sample: int = integer(8, 1, 100_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointLocalSearchSettings(JointBaselineSettings):
+    """Settings of local search of pairs.
+
+    Parameters
+    ----------
+    strategy : "local-search"
+    """
+
+    strategy: str = choice("local-search", "local-search")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointTpeSettings(JointBaselineSettings):
+    """Settings of the tree-structured Parzen estimator of pairs.
+
+    Parameters
+    ----------
+    strategy : "tpe"
+    startup : int
+        Pairs that are drawn before the first is estimated.
+    """
+
+    strategy: str = choice("tpe", "tpe")
+    startup: int = integer(10, 1, 100_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JointNsgaSettings(JointBaselineSettings):
+    """Settings of NSGA-II of pairs.
+
+    Parameters
+    ----------
+    strategy : "nsga-ii"
+    population : int
+        Pairs of a generation.
+    """
+
+    strategy: str = choice("nsga-ii", "nsga-ii")
+    population: int = integer(24, 2, 100_000)

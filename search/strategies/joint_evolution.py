@@ -33,7 +33,7 @@ class JointEvolution(JointBaseline):
         first = not self._population
         for _ in range(self.settings.population):
             pair = self.drawn_pair() if first else self.mutant(self._parent())
-            self._population.append((pair, self.scored(pair, "evolution")))
+            self._population.append((pair, self.merit(pair, "evolution")))
 
     def _parent(self) -> Pair:
         random = self.dice.random

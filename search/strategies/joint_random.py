@@ -12,6 +12,6 @@ class JointRandom(JointBaseline):
     """Pairs of network and accelerator, each as probable as any other, until the budget is spent."""
 
     def pairs_step(self) -> None:
-        """Draw and score some pairs."""
+        """Draw and judge some pairs."""
         for _ in range(BATCH):
-            self.scored(self.drawn_pair(), "random")
+            self.merit(self.drawn_pair(), "random")

@@ -65,6 +65,7 @@ class NahasJoint(NahasTrials):
         action = self.controller.controller.draw(1, self.generator)[0]
         architecture, config = self.pair(action.tolist())
         self.controller.observe(action, self.trial(architecture, config, stage))
+        self.end_if_settled()
 
     def search_state(self) -> dict[str, Any]:
         """Controller, and accuracies of all networks that were trained."""

@@ -11,6 +11,7 @@ from search.controller import RecurrentController
 from search.learned_costs import LearnedCosts
 from search.policy_gradient import Reinforce
 from search.result import Outcome
+from search.strategies.co_search import CoSearch
 from search.strategies.nahas import Nahas
 from search.strategies.nahas_settings import NahasOneshotSettings
 from search.strategies.protocol import CoSearchProblem
@@ -162,6 +163,12 @@ class NahasOneshot(Nahas):
             if architecture.key not in shares:
                 shares[architecture.key] = self.weights.accuracy(architecture)
             self.judge(architecture, [config], "selection", shares[architecture.key])
+
+    def follow(self, earlier: CoSearch) -> None:
+        """Know what an earlier search has paid for, its labels as well."""
+        super().follow(earlier)
+        if self.learned is not None and isinstance(earlier, NahasOneshot):
+            self.learned.follow(earlier._learned())
 
     def outcome(self) -> Outcome:
         """Quantize the trained network, choose its hardware, and tell the learned model's error."""

@@ -81,6 +81,7 @@ class NahasPhase(NahasTrials):
         else:
             reward = self.trial(self.member(action.tolist()), self.accelerator, stage)
         learner.observe(action, reward)
+        self.end_if_settled()
 
     def _hardware_trial(self, indices: list[int]) -> float:
         share = self.accuracy(self.start)

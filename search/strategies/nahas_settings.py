@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from search.sections import choice, integer, number
-from search.strategies.settings import TRAINING, PairBudgetSettings
+from search.strategies.settings import RESTARTS, TRAINING, PairBudgetSettings
 from sim.cost.objective import Objective
 
 __all__ = [
@@ -111,10 +111,10 @@ class NahasPhaseSettings(NahasTrialSettings):
         """Trials of the second phase."""
         return max(1, self.trials * self.factor // 2)
 
-    def limit(self, stage: str) -> int | None:
+    def limit(self, stage: str, spent: int = 0) -> int | None:
         """Half of the budget for the first phase, the budget for both."""
         if stage == "hardware" and self.budget:
-            return -(-self.budget // 2)
+            return spent - (spent - self.budget) // 2
         return PairBudgetSettings.limit(self, stage)
 
 
@@ -178,9 +178,13 @@ class NahasOneshotSettings(PairBudgetSettings):
                 f"here {unknown[0]}, not 'learned'"
             )
 
-    def limit(self, stage: str) -> int | None:
+    def spending(self, budget: int) -> Self:
+        """Settings with a budget, and with as many labels as it pays at least."""
+        return replace(self, budget=budget, labels=max(self.labels, budget))
+
+    def limit(self, stage: str, spent: int = 0) -> int | None:
         """The budget; until the selection less its evaluations, which have half of it at most."""
-        if stage in ("selection", TRAINING) or not self.budget:
+        if stage in ("selection", RESTARTS, TRAINING) or not self.budget:
             return PairBudgetSettings.limit(self, stage)
         kept = self.candidates + 2  # the most probable pair, and its network on the default
-        return self.budget - min(kept, self.budget // 2)
+        return self.budget - min(kept, (self.budget - spent) // 2)

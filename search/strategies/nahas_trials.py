@@ -7,11 +7,14 @@ from search.policy_gradient import ProximalUpdates
 from search.score import Score
 from search.strategies.nahas import Nahas
 from search.strategies.nahas_settings import NahasTrialSettings
-from search.strategies.protocol import CoSearchProblem
+from search.strategies.protocol import CoSearchProblem, StageEnd
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
 
 __all__ = ["NahasTrials"]
+
+_SETTLED = 5
+"""Updates whose trials are all known after which a controller has settled."""
 
 
 class NahasTrials(Nahas):
@@ -26,6 +29,7 @@ class NahasTrials(Nahas):
     def __init__(self, problem: CoSearchProblem, settings: NahasTrialSettings) -> None:
         super().__init__(problem)
         self.settings = settings
+        self._known, self._repeats = 0, 0
         self.proxy = self.made_proxy(
             epochs=settings.proxy_epochs,
             batch=settings.proxy_batch,
@@ -64,15 +68,27 @@ class NahasTrials(Nahas):
         (row,) = self.evaluate(architecture, [config], phase, accuracy)
         return self.reward(accuracy, row)
 
+    def end_if_settled(self) -> None:
+        """Raise ``StageEnd`` where restarts are asked for, and only known pairs were drawn for some updates."""
+        known = len(self.evaluator.records)
+        self._repeats = self._repeats + 1 if known == self._known else 0
+        self._known = known
+        if self.settings.restarts and self._repeats >= _SETTLED * self.settings.trials_per_update:
+            self._repeats = 0
+            raise StageEnd
+
     def search_state(self) -> dict[str, Any]:
         """Accuracies of all networks that were trained."""
         return {
+            "known": self._known,
+            "repeats": self._repeats,
             "accuracies": self.proxy.accuracies,
             "trained_images": self.proxy.trained_images,
         }
 
     def load_search_state(self, state: dict[str, Any]) -> None:
         """Continue from what :meth:`search_state` returned."""
+        self._known, self._repeats = state["known"], state["repeats"]
         self.proxy.accuracies = dict(state["accuracies"])
         self.proxy.trained_images = state["trained_images"]
 

@@ -11,13 +11,23 @@ from search.strategies.baseline_settings import CmaesSettings, NsgaSettings, Tpe
 from search.strategies.budget_settings import BudgetSettings
 from search.strategies.protocol import HardwareProblem
 
-__all__ = ["OptunaSearch", "cmaes", "nsga", "tpe"]
+__all__ = ["ASKS", "CONSTRAINT", "OptunaSearch", "cmaes", "made_study", "nsga", "tpe"]
 
 CONSTRAINT = "constraint"
 """Name of a trial's constraint: its distance from being feasible."""
 
 ASKS = 3
 """Times the budget that a sampler is asked at most: what it asks for again is free."""
+
+
+def made_study(sampler: Any, objectives: int) -> Any:
+    """Make a silent study that minimizes some objectives."""
+    import optuna
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    return optuna.create_study(
+        sampler=sampler, directions=["minimize"] * objectives, study_name="search"
+    )
 
 
 class OptunaSearch(AcceleratorSearch):
@@ -50,11 +60,8 @@ class OptunaSearch(AcceleratorSearch):
         super().__init__(problem)
         import optuna
 
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._settings, self._objectives, self._asked = settings, objectives, 0
-        self._study = optuna.create_study(
-            sampler=make(), directions=["minimize"] * objectives, study_name="search"
-        )
+        self._study = made_study(make(), objectives)
         self._fields: dict[str, optuna.distributions.BaseDistribution] = {
             name: optuna.distributions.IntDistribution(0, size - 1)
             for name, size in zip(self.hardware.values, self.hardware.sizes, strict=True)

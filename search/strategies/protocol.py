@@ -84,12 +84,18 @@ class Problem:
         The only way to costs.
     seed : int
         Decides everything that is drawn.
+    spent : int
+        Evaluations that had been spent by other searches when this one began.
+    bounds : BoundModel
+        Lower bounds of the evaluator's costs, of a network that alone has its accelerator.
     """
 
     hardware: HardwareSpace
     objective: Objective
     evaluator: Evaluator
     seed: int
+    spent: int = 0
+    bounds: BoundModel = lower_bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -100,12 +106,9 @@ class HardwareProblem(Problem):
     ----------
     network : Network
         The space's default runs it.
-    bounds : BoundModel
-        Lower bounds of the evaluator's costs.
     """
 
     network: Network
-    bounds: BoundModel = lower_bounds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

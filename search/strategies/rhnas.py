@@ -1,8 +1,9 @@
 """RHNAS: an RL hardware agent and differentiable architecture search take turns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -23,8 +24,28 @@ __all__ = ["Rhnas"]
 
 _ARCHITECTURE_STEP = 0.05
 _LOGIT_BATCH = 64
+_LEAST_RATIO = 0.05
+"""Of an expected cost to that of the most probable network: a sum of single changes may fall below 0."""
+
 _SCALE_NETWORKS = 32
 """Architectures that are drawn to scale the agent's features."""
+
+
+def _cost_of(column: str, row: Evaluation) -> float:
+    return float(row[column])
+
+
+class _Expected(NamedTuple):
+    """A cost of a network on an accelerator, and what each other choice of each decision would add to it."""
+
+    base: float
+    limit: float | None
+    added: Mapping[str, Tensor]
+
+    def ratio(self, logits: Mapping[str, Tensor]) -> Tensor:
+        """Expected cost of the networks that logits make probable, to first order, as a multiple of the base."""
+        added = [torch.softmax(logits[name], 0) @ each for name, each in self.added.items()]
+        return torch.clamp(1 + torch.stack(added).sum() / self.base, min=_LEAST_RATIO)
 
 
 class Rhnas(CoSearch):
@@ -103,13 +124,13 @@ class Rhnas(CoSearch):
             accuracies = [share] * others + [None] * others
             self.agent_update([architecture] * others + drawn, phase="agent", accuracies=accuracies)
         best = self.best_hardware(architecture, share)
-        base, deltas = self._choice_costs(architecture, best.accelerator)
+        expected = self._choice_costs(architecture, best.accelerator)
         progress = self.rounds_done / self.settings.rounds
         temperature = 2.0 * (1 - progress) + 0.3 * progress
         for _ in range(self.settings.epochs_per_round):
             for part in self.weights.batches():
                 self.weights.step(part, self._drawn_architecture)
-                self._logit_step(temperature, base, deltas)
+                self._logit_step(temperature, expected)
         self.rounds_done += 1
 
     def refine(self, architecture: Architecture) -> None:
@@ -143,46 +164,67 @@ class Rhnas(CoSearch):
         return self.agent.learn([self.network(chosen) for chosen in architectures], evaluate)
 
     def best_hardware(self, architecture: Architecture, share: float | None = None) -> Evaluation:
-        """Best feasible design that was evaluated for the architecture, the default if none.
+        """Best feasible design that was evaluated for the architecture, the nearest to the budgets if none.
 
         The agent's most probable proposal is evaluated first.
         """
         guess = self.agent.best_guess(self.network(architecture))
         default, _ = self.evaluate(architecture, [self.hardware.default, guess], "greedy", share)
-        return self.best_accelerator(architecture) or default
+        return self.nearest_accelerator(architecture) or default
 
     def _choice_costs(
         self, architecture: Architecture, config: AcceleratorConfig
-    ) -> tuple[float, dict[str, Tensor]]:
-        """Objective's cost of the architecture, and what every single other choice would add to it.
+    ) -> "list[_Expected]":
+        """Objective's cost of the architecture and each cost with a budget, with what every other choice would add.
 
         Exact for all networks that differ in a single decision; a choice that is not realizable on
-        the accelerator counts as doubling the cost. All zero if the architecture itself is not.
+        the accelerator counts as doubling the cost. Empty if the architecture itself is not. The area is the
+        accelerator's alone.
         """
         chosen = self.networks.choices(architecture)
         base = self.evaluate(architecture, [config], "choices", None)[0]
-        base_cost = float(self.objective.cost(base))
-        deltas = {}
-        for name, values in self.networks.decisions.items():
-            delta = torch.zeros(len(values))
-            deltas[name] = delta
-            if not base.realizable:
-                continue
-            for index in range(len(values)):
-                other = self.networks.architecture(chosen | {name: index})
-                row = self.evaluate(other, [config], "choices", None)[0]
-                added = float(self.objective.cost(row)) - base_cost
-                delta[index] = added if row.realizable else base_cost
-        return base_cost or 1.0, deltas
+        if not base.realizable:
+            return []
+        rows = {
+            name: [
+                self.evaluate(
+                    self.networks.architecture(chosen | {name: index}), [config], "choices", None
+                )[0]
+                for index in range(len(values))
+            ]
+            for name, values in self.networks.decisions.items()
+        }
 
-    def _logit_step(self, temperature: float, base: float, deltas: dict[str, Tensor]) -> None:
+        def expected(cost: Callable[[Evaluation], float], limit: float | None) -> _Expected:
+            here = cost(base)
+            added = {
+                name: torch.tensor([cost(row) - here if row.realizable else here for row in others])
+                for name, others in rows.items()
+            }
+            return _Expected(here or 1.0, limit, added)
+
+        budgets = {name: limit for name, limit in self.objective.budgets.items() if name != "area"}
+        priced = [expected(lambda row: float(self.objective.cost(row)), None)]
+        return priced + [
+            expected(partial(_cost_of, name), limit) for name, limit in budgets.items()
+        ]
+
+    def _logit_step(self, temperature: float, expected: "list[_Expected]") -> None:
+        """Step on a validation batch, on the price of the expected cost, and on what is above the budgets.
+
+        The score loses the logarithm of cost / budget where that is positive, whatever a cost below is worth; with an
+        exponent of 0 that is nothing.
+        """
         part = self.weights.validation_batch(_LOGIT_BATCH)
         gates = self.choices.gates(temperature)
         loss = self.weights.loss(part, gates)
-        added = torch.stack(
-            [torch.softmax(self.choices.tensors[name], 0) @ delta for name, delta in deltas.items()]
-        )
-        self.choices.step(loss + self.settings.latency_weight * (1 + added.sum() / base))
+        for cost in expected:
+            ratio = cost.ratio(self.choices.tensors)
+            if cost.limit is not None:
+                loss = loss + torch.relu(torch.log(ratio * cost.base / cost.limit))
+            elif self.objective.cost_exponent:
+                loss = loss + self.settings.latency_weight * ratio
+        self.choices.step(loss)
 
     def _drawn_architecture(self) -> Architecture:
         drawn: Architecture = self.networks.architecture(self.choices.draw())

@@ -61,11 +61,17 @@ class RhnasSettings(PairBudgetSettings):
 
     def spending(self, budget: int) -> Self:
         """Settings with a budget, whose updates have so few designs that it lasts for all stages."""
-        designs = min(self.designs_per_update, max(4, budget // _UPDATES))
-        return replace(self, budget=budget, designs_per_update=designs)
+        return replace(self, budget=budget, designs_per_update=self._designs(budget))
 
-    def limit(self, stage: str) -> int | None:
+    def restarted(self, left: int) -> Self:
+        """Settings whose updates have so few designs that what is left lasts for all stages."""
+        return replace(self, designs_per_update=self._designs(left))
+
+    def _designs(self, budget: int) -> int:
+        return min(self.designs_per_update, max(4, budget // _UPDATES))
+
+    def limit(self, stage: str, spent: int = 0) -> int | None:
         """Share of the budget up to the stage; the budget for what follows the rounds."""
         if stage == TRAINING or not self.budget:
             return None
-        return int(_SHARES.get(stage, 1.0) * self.budget)
+        return spent + int(_SHARES.get(stage, 1.0) * (self.budget - spent))

@@ -52,8 +52,8 @@ class TwoLevelSettings(PairBudgetSettings):
     halving: int = integer(50, 1, 1_000_000)
     refine_samples: int = integer(100, 1, 1_000_000)
 
-    def limit(self, stage: str) -> int | None:
+    def limit(self, stage: str, spent: int = 0) -> int | None:
         """The budget; for the episodes, less what the refinement keeps."""
         if stage != "episodes" or not self.budget:
             return PairBudgetSettings.limit(self, stage)
-        return self.budget - min(self.refine_samples, self.budget // 4)
+        return self.budget - min(self.refine_samples, (self.budget - spent) // 4)

@@ -8,14 +8,13 @@ import pytest
 from cosilico import flow, summary
 from cosilico.cli import main
 from cosilico.hardware_strategies import (
-    MOST_BOUNDED,
     default_strategy,
     hardware_strategy,
     strategy_options,
 )
 from search.strategies import HARDWARE_SEARCHES
 from search.strategies.baseline_settings import EvolutionSettings
-from search.strategies.certified_settings import CertifiedSettings
+from search.strategies.certified_settings import MOST_BOUNDED, CertifiedSettings
 from search.strategies.hardware_settings import HardwareSettings
 from sim.spec.errors import CosilicoError
 from sim.spec.spaces import HARDWARE_SPACES

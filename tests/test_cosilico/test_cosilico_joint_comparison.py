@@ -132,7 +132,7 @@ def test_wrong_arguments_are_told(
     assert main(["compare", str(folder), "--out", str(tmp_path / "out"), "--space", "tiny"]) == 2
     assert "--space must not be given with JOINT, which has its own" in capsys.readouterr().err
     for names, rule in (
-        (("tpe",), r"^strategy must be one of rhnas, .*, not 'tpe'$"),
+        (("cma-es",), r"^strategy must be one of rhnas, .*, not 'cma-es'$"),
         (("random", "random"), r"^strategies must be different ones, not 'random, random'$"),
     ):
         wrong = JointComparisonSettings(strategies=names, seeds=1, budget=24)

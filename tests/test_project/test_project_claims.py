@@ -13,10 +13,10 @@ import pytest
 from sklearn.datasets import load_digits
 
 from cosilico.enumeration_parts import MOST_POINTS
-from cosilico.hardware_strategies import MOST_BOUNDED
 from cosilico.table_forms import JOINED_ROWS
 from cost_figures import cost_figures
 from project_root import ROOT
+from search.strategies.certified_settings import MOST_BOUNDED
 from sim.cost.sram import MACRO_ROWS
 from sim.model import predict
 from sim.networks.named import NAMED_NETWORKS, named_network

@@ -19,7 +19,7 @@ from search.strategies.protocol import CoSearchProblem
 from sim.spec.errors import NotRealizableError
 from small_co_searches import small_experiment, small_settings
 
-BASELINES = ("random", "evolution")
+BASELINES = ("random", "evolution", "local-search", "tpe", "nsga-ii")
 
 
 def baseline(strategy: str, **sections: Any) -> JointBaseline:
@@ -121,13 +121,13 @@ def test_evolution_is_the_algorithm_of_its_paper() -> None:
     for _ in range(3):
         search.pairs_step()
     population = [twin.drawn_pair() for _ in range(5)]
-    scores = [twin.scored(pair, "evolution") for pair in population]
+    scores = [twin.merit(pair, "evolution") for pair in population]
     for _ in range(10):
         sample = twin.dice.random.integers(5, size=3)
         parent = population[max(sample, key=lambda i: scores[i])]
         child = twin.mutant(parent)
         population = [*population[1:], child]
-        scores = [*scores[1:], twin.scored(child, "evolution")]
+        scores = [*scores[1:], twin.merit(child, "evolution")]
     assert search.evaluator.records == twin.evaluator.records
     members = [[list(pair.network), list(pair.accelerator)] for pair in population]
     assert [member[:2] for member in search.search_state()["population"]] == members
@@ -148,7 +148,7 @@ def test_finalists_are_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
     known = [search.drawn_pair() for _ in range(12)]
     monkeypatch.setattr(SharedTraining, "accuracy", lambda self, architecture: 0.5)
     for pair in known:
-        search.scored(pair, "random")
+        search.merit(pair, "random")
     rows = [row for row in search.evaluator.records if search.objective.feasible(row)]
     assert len({row.network for row in rows}) > 2
     cheapest = min(rows, key=search.objective.rank)

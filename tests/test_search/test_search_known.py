@@ -1,11 +1,10 @@
 """Co-searches of networks whose accuracies are known: every strategy, within its budgets, and repeatable."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
 import torch
 
+from known_cells import LARGEST, cell_costs, known_cells
 from sampled import sampled
 from search.evaluator import BudgetSpent, Evaluator
 from search.in_memory import CoSearched, co_search_in_memory
@@ -15,44 +14,17 @@ from search.score import Score
 from search.strategies import CO_SEARCHES
 from search.strategies.rhnas_settings import RhnasSettings
 from search.strategies.settings import PairBudgetSettings
-from sim.cost.area import area, area_budget
+from sim.cost.area import area_budget
 from sim.cost.objective import Objective
-from sim.cost.table import CostTable
-from sim.networks.cell_graphs import Operation, all_cells, graphs
-from sim.networks.nas_bench_201 import cell_name
-from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.network import Network
 from sim.spec.spaces import TINY
 
-SOME = (Operation.SKIP_CONNECT, Operation.CONV_1X1)
 BUDGET = 48
-LARGEST = CellMember(key=cell_name((SOME[-1],) * 6))
 OBJECTIVE = Objective(metric="latency", area_budget=area_budget(TINY))
 
 
 @pytest.fixture(scope="module")
 def networks() -> CellNetworks:
-    cells = [cell for cell in all_cells() if set(cell) <= set(SOME)]
-    made = graphs(cells)
-    return CellNetworks(
-        {cell_name(same[0]): 0.5 + 0.05 * len(graph.operations) for graph, same in made.items()}
-    )
-
-
-def costs(configs: Sequence[AcceleratorConfig], network: Network) -> CostTable:
-    """Costs that fall with the MACs of the accelerator and rise with those of the network; some cannot be built."""
-    macs = np.array([config.macs for config in configs], np.float64)
-    broken = np.array([config.register_file_kb == 1 for config in configs])
-    return CostTable(
-        configs=tuple(configs),
-        violations=[("MAP_WEIGHTS",) if refused else () for refused in broken.tolist()],
-        excess=broken * 0.5,
-        values={
-            "cycles": (network.macs / macs).astype(np.int64) * ~broken,
-            "energy": network.macs / 10 * ~broken,
-            "area": np.array([area(config).total for config in configs]),
-        },
-    )
+    return known_cells()
 
 
 def settings_of(strategy: str) -> PairBudgetSettings:
@@ -63,7 +35,7 @@ def settings_of(strategy: str) -> PairBudgetSettings:
 
 def run(strategy: str, networks: CellNetworks, seed: int) -> CoSearched:
     return co_search_in_memory(
-        networks, TINY, OBJECTIVE, settings_of(strategy), costs, seed=seed, steps=2
+        networks, TINY, OBJECTIVE, settings_of(strategy), cell_costs, seed=seed, steps=2
     )
 
 
@@ -97,7 +69,7 @@ def test_the_result_is_the_best_pair_that_was_met(
 ) -> None:
     """Whatever a strategy has learned: rhnas, dna and nahas-phase once ended with worse pairs than they had met."""
     made = run(strategy, networks, seed=seed)
-    target = float(costs([TINY.default], networks.network(LARGEST))["cycles"][0])
+    target = float(cell_costs([TINY.default], networks.network(LARGEST))["cycles"][0])
     score = Score(OBJECTIVE, target)
     met = [
         score(networks.known_accuracy(CellMember(key=row.network)), row)
@@ -112,7 +84,7 @@ def test_the_result_is_the_best_pair_that_was_met(
 
 
 def test_look_ups_count_once_and_end_at_the_limit(networks: CellNetworks) -> None:
-    evaluator = Evaluator(costs)
+    evaluator = Evaluator(cell_costs)
     training = KnownTraining(networks, evaluator, steps=3)
     members = [
         networks.architecture(dict(zip(networks.decisions, choices, strict=True)))
@@ -130,7 +102,7 @@ def test_look_ups_count_once_and_end_at_the_limit(networks: CellNetworks) -> Non
 
 
 def test_gates_learn_from_the_sampled_network(networks: CellNetworks) -> None:
-    training = KnownTraining(networks, Evaluator(costs), steps=1)
+    training = KnownTraining(networks, Evaluator(cell_costs), steps=1)
     logits = {name: torch.zeros(2, requires_grad=True) for name in networks.decisions}
 
     def loss(index: int) -> float:

@@ -25,7 +25,7 @@ from search.registry import Registry
 from search.result import Outcome, SearchResult
 from search.sections import choice, integer
 from search.space_settings import load_space_file
-from search.strategies import CO_SEARCHES, HARDWARE_SEARCHES
+from search.strategies import CO_SEARCHES, FIXED_SEARCHES, HARDWARE_SEARCHES
 from search.strategies.protocol import CoSearchProblem, HardwareProblem, Problem
 from search.strategies.settings import StrategySettings
 from search.tasks.digits_settings import DigitsSettings
@@ -264,7 +264,7 @@ def test_an_experiment_names_registered_strategies_alone(
     path.write_text("[task]\nname = 'digits'\n[search]\nstrategy = 'chance'\ndraws = 9\n")
     with pytest.raises(CosilicoError) as caught:
         load_experiment(path)
-    known = ", ".join(CO_SEARCHES)
+    known = ", ".join((*CO_SEARCHES, *FIXED_SEARCHES))
     assert str(caught.value) == f"{path}: search.strategy must be one of {known}, not 'chance'"
     monkeypatch.setattr(CO_SEARCHES, "_entries", dict(CO_SEARCHES._entries))
     CO_SEARCHES.register("chance", ChanceSettings, RandomSearch)
