@@ -69,7 +69,7 @@ def entry_column(table: CostTable, column: str, entry: str) -> NDArray[Any]:
 
 
 def entries_of(metric: str) -> tuple[str, ...]:
-    """Entries for which the cost model has a metric: an energy of cold runs is not assumed to be that of warm ones."""
+    """Entries for which the cost model has a metric: cold runs are not assumed to have the energy of warm runs."""
     columns = METRICS[metric]  # type: ignore[index]  # any name of a metric
     cold = all(_COLD.get(column, column) in COST_COLUMNS for column in columns)
     return ENTRIES if cold else ENTRIES[:1]

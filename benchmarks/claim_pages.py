@@ -256,7 +256,7 @@ def _shared_cases(results: Results) -> Iterator[tuple[list[str], Results]]:
 
 
 def _spread_places(areas: Sequence[float]) -> list[int]:
-    """Places of the values that are next to evenly spread ones, both ends included."""
+    """Places of the values that are next to evenly spread areas, both ends included."""
     if not areas:
         return []
     step = (areas[-1] - areas[0]) / (SHOWN - 1)

@@ -80,7 +80,7 @@ def searched(task: JointTask, seed: int) -> dict[str, Any]:
     -------
     dict
         ``evaluations``, ``trainings``, ``networks`` (that were evaluated), ``violations`` and ``over_budget`` (among the
-        evaluations), ``proposals`` : int; ``not_realizable``, ``beyond`` : float, shares of the proposals, repeated ones
+        evaluations), ``proposals`` : int; ``not_realizable``, ``beyond`` : float, shares of the proposals, repeats
         included; ``missed`` : bool, whether the pair with the highest reward of a search with a budget of latency is
         above it, None where there is no such budget; ``score``, ``regret``, ``accuracy``, ``cost`` : float, of the
         design, None where there is none or the optimum is not known; ``curve`` : list of [trainings, accuracy], the most

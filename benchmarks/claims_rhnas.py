@@ -412,7 +412,7 @@ def claims(figures: Mapping[str, Any]) -> list[Claim]:
         Claim(
             claim="the agent learns to propose what can be realized",
             theirs="share of proposals that cannot be realized falls with training",
-            ours=f"proposals of the agent, repeated ones included, in updates of {DESIGNS} designs; spaces of which at "
+            ours=f"proposals of the agent, repeats included, in updates of {DESIGNS} designs; spaces of which at "
             f"least {100 * MATTERS:.0f} % cannot be realized; warm latency, bandwidth free",
             figure="; ".join(
                 f"{name}: {100 * row['not_realizable']:.1f} % of the space, first quarter "

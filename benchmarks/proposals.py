@@ -13,7 +13,7 @@ __all__ = ["Asked", "ProposalLog", "beyond", "not_realizable"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a search asked for at a time.
+    """Pairs that a search asked for at a time.
 
     Parameters
     ----------
