@@ -98,31 +98,59 @@ bench: $(STAMP) ## speed of the model and of the RTL simulation
 
 # Address of a Dask scheduler, in the place of JOBS processes.
 SCHEDULER ?=
+# Folder of Fashion-MNIST's four files, where Debian's package dataset-fashion-mnist is not installed.
+DATA ?=
 EVIDENCE := build/evidence
 AT := --jobs $(JOBS) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
+JUDGE := --seeds 10 --budget 1000 --resume $(AT)
+# What a step needs of another is said below; all that does not need a step that failed is made.
+EVIDENCE_STEPS := evidence-fashion evidence-claims-rhnas evidence-shared evidence-tuned evidence-joint evidence-rtl evidence-defaults evidence-judged evidence-claims-nahas evidence-claims-dna evidence-claims-jiang
+.PHONY: $(EVIDENCE_STEPS)
 
 evidence: $(STAMP) ## the joint truth, searches judged by it, claims of papers (hours; goes on where it was ended)
 	$(PIP) --editable ".[nas-bench]"
-	$(BIN)/python benchmarks/trained_space.py $(AT)
-	$(BIN)/cosilico joint fashion --space examples/joint_space.toml --out $(EVIDENCE)/joint_fashion --resume $(AT)
-	$(BIN)/cosilico compare $(EVIDENCE)/joint_fashion --seeds 10 --budget 1000 --out $(EVIDENCE)/compared_fashion --resume $(AT)
+	$(MAKE) --no-print-directory --keep-going --jobs 1 $(EVIDENCE_STEPS); made=$$?; $(BIN)/python benchmarks/pages.py; exit $$made
+
+evidence-fashion:
+	$(BIN)/python benchmarks/trained_space.py $(if $(DATA),--data $(DATA)) $(AT)
+	$(BIN)/cosilico joint fashion --space examples/joint_fashion_space.toml --out $(EVIDENCE)/joint_fashion --resume $(AT)
 	$(BIN)/python benchmarks/joint_front.py --joint $(EVIDENCE)/joint_fashion
+	$(BIN)/cosilico compare $(EVIDENCE)/joint_fashion --out $(EVIDENCE)/compared_fashion $(JUDGE)
 	cp $(EVIDENCE)/compared_fashion/comparison.json benchmarks/compared_fashion.json
+
+evidence-tuned: evidence-fashion
 	$(BIN)/python benchmarks/tune_strategies.py --joint $(EVIDENCE)/joint_fashion --seeds 4 $(AT)
+
+evidence-joint:
 	$(BIN)/cosilico joint nas_bench_201 --space examples/joint_space.toml --out $(EVIDENCE)/joint --resume $(AT)
 	$(BIN)/python benchmarks/joint_front.py --joint $(EVIDENCE)/joint
+
+evidence-rtl: evidence-joint
 	$(BIN)/python benchmarks/joint_rtl.py --joint $(EVIDENCE)/joint --work $(EVIDENCE)/joint_rtl $(AT)
-	$(BIN)/cosilico compare $(EVIDENCE)/joint --seeds 10 --budget 1000 --out $(EVIDENCE)/compared_defaults --resume $(AT)
+
+evidence-defaults: evidence-joint
+	$(BIN)/cosilico compare $(EVIDENCE)/joint --out $(EVIDENCE)/compared_defaults $(JUDGE)
 	cp $(EVIDENCE)/compared_defaults/comparison.json benchmarks/compared_joint_defaults.json
 	cp $(EVIDENCE)/compared_defaults/curves.svg docs/explanation/joint_regret.svg
-	$(BIN)/cosilico compare $(EVIDENCE)/joint --tuned benchmarks/tune_strategies.json --seeds 10 --budget 1000 --out $(EVIDENCE)/compared --resume $(AT)
+
+evidence-judged: evidence-joint evidence-tuned
+	$(BIN)/cosilico compare $(EVIDENCE)/joint --tuned benchmarks/tune_strategies.json --out $(EVIDENCE)/compared $(JUDGE)
 	cp $(EVIDENCE)/compared/comparison.json benchmarks/compared_joint.json
+
+evidence-claims-rhnas: evidence-joint
 	$(BIN)/python benchmarks/claims_rhnas.py $(AT)
+
+evidence-claims-nahas: evidence-joint
 	$(BIN)/python benchmarks/claims_nahas.py $(AT)
+
+evidence-claims-dna: evidence-joint
 	$(BIN)/python benchmarks/claims_dna.py $(AT)
+
+evidence-claims-jiang: evidence-joint
 	$(BIN)/python benchmarks/claims_jiang.py $(AT)
+
+evidence-shared:
 	$(BIN)/python benchmarks/one_for_many.py $(AT)
-	$(BIN)/python benchmarks/pages.py
 
 coverage: $(STAMP) ## lines and toggles of the emitted Verilog that a sample of the validation reaches (minutes)
 	$(BIN)/python benchmarks/rtl_coverage.py

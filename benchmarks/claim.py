@@ -1,32 +1,38 @@
-"""Arguments, spreads and exact gains that the experiments on the claims of papers share."""
+"""Arguments, tasks, spreads and results files that the experiments on the claims of papers share."""
 
 import argparse
+import inspect
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from cosilico.cache import source_digest
-from cosilico.joint.truth import JointTruth
-from sim.cost.objective import Objective
+from claim_digests import digests
+from cosilico.cache import digest, document_digest, source_digest
+from cosilico.progress import progress_bar
+from cosilico.tasks import run_all
 from sim.spec.errors import CosilicoError
 from sim.spec.files import write_atomic
+from testbench.validation.journal import Journal
 
 __all__ = [
     "Claim",
+    "Record",
     "Settings",
-    "fixed_hardware_gains",
-    "least_costs",
+    "begin",
     "require_counts",
+    "run_tasks",
     "settings_of",
     "spread",
     "write_claims",
 ]
+
+Record = Mapping[str, Any]
+"""Record of a task in a journal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +47,17 @@ class Claim:
         Setting.
     figure : str
         What was measured here, with its spread.
-    reproduced : "yes", "no" or "in part"
+    rule : str
+        When it counts as reproduced.
+    reproduced : "yes", "no", "in part", "not tested" or "not measured"
+        As the code of the rule says.
     """
 
     claim: str
     theirs: str
     ours: str
     figure: str
+    rule: str
     reproduced: str
 
 
@@ -61,6 +71,8 @@ class Settings:
         Folder of a joint enumeration.
     work, out : Path
         Folder of what is kept between runs; file of the results.
+    script : Path
+        File of the experiment.
     seeds, budget, jobs : int
     scheduler : str or None
         Address of a Dask scheduler, in the place of processes.
@@ -71,6 +83,7 @@ class Settings:
     joint: Path
     work: Path
     out: Path
+    script: Path
     seeds: int
     budget: int
     jobs: int
@@ -86,6 +99,11 @@ class Settings:
     def documented(self) -> dict[str, Any]:
         """Settings that decide the figures, for the results file."""
         return {"seeds": self.seeds, "budget": self.budget, "smoke": self.smoke}
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Digests of all that the figures follow from."""
+        return digests(self.script)
 
 
 def settings_of(doc: str | None, file: str, words: Sequence[str] | None = None) -> Settings:
@@ -121,12 +139,27 @@ def settings_of(doc: str | None, file: str, words: Sequence[str] | None = None) 
         joint=given.joint,
         work=given.work,
         out=given.out or made,
+        script=Path(file),
         seeds=given.seeds or (2 if given.smoke else 10),
         budget=given.budget or (40 if given.smoke else 1000),
         jobs=given.jobs,
         scheduler=given.scheduler or None,
         smoke=given.smoke,
     )
+
+
+def begin(doc: str | None, file: str, measure: Callable[[Settings], Any]) -> None:
+    """Run an experiment with the arguments of the command line; a wrong input ends it with one line."""
+    settings = settings_of(doc, file)
+    try:
+        measure(settings)
+    except CosilicoError as error:
+        raise SystemExit(_refused(settings, error)) from None
+
+
+def _refused(settings: Settings, error: CosilicoError) -> int:
+    print(f"{settings.script.stem}: {error}", flush=True)
+    return 2
 
 
 def require_counts(**counts: int | None) -> None:
@@ -141,6 +174,56 @@ def require_counts(**counts: int | None) -> None:
             raise CosilicoError(f"--{name} must be an integer from 1 on, not {value}")
 
 
+def run_tasks(
+    settings: Settings,
+    step: str,
+    identity: Mapping[str, Any],
+    tasks: Mapping[str, tuple[Any, ...]],
+    run: Callable[..., Record],
+    prepare: Callable[..., None],
+    arguments: tuple[Any, ...],
+) -> dict[str, Record]:
+    """Run tasks in processes or on a cluster; a run that was ended goes on with the same command.
+
+    Parameters
+    ----------
+    settings : Settings
+    step : str
+        What the tasks are, in the plural.
+    identity : mapping
+        All that the records depend on beside the sources of ``search`` and ``sim`` and of ``run``; records of any other have
+        a journal of their own.
+    tasks, run, prepare, arguments
+        See :func:`cosilico.tasks.run_all`.
+
+    Returns
+    -------
+    dict
+        Record of each task.
+    """
+    header = {
+        "step": step,
+        "sources": source_digest("search", "sim"),
+        "run": digest(inspect.getsource(run)),
+        "identity": dict(identity),
+    }
+    file = f"{step.replace(' ', '-')}-{document_digest(header)[:16]}.jsonl"
+    journal = Journal(settings.work / file, header)
+    with progress_bar() as report:
+        run_all(
+            tasks,
+            run,
+            journal,
+            settings.jobs,
+            report,
+            step=step,
+            scheduler=settings.scheduler,
+            prepare=prepare,
+            arguments=arguments,
+        )
+    return {key: journal.records[key] for key in tasks}
+
+
 def spread(values: Sequence[float]) -> dict[str, float | int]:
     """Median, least and most of some figures, and their number."""
     known = np.array(values, np.float64)
@@ -153,78 +236,13 @@ def spread(values: Sequence[float]) -> dict[str, float | int]:
 
 
 def write_claims(settings: Settings, claims: Sequence[Claim], figures: Mapping[str, Any]) -> None:
-    """Write what was measured, and the claims in words."""
+    """Write what was measured, what it follows from, and the claims in words."""
     results = {
         "settings": settings.documented,
+        "digests": settings.digests,
         "claims": [asdict(claim) for claim in claims],
         "figures": figures,
     }
     write_atomic(settings.out, json.dumps(results, indent=1) + "\n")
     for claim in claims:
         print(f"{claim.claim}: {claim.figure} ({claim.reproduced})", flush=True)
-
-
-def least_costs(
-    truth: JointTruth, objective: Objective, points: NDArray[np.int64] | None = None
-) -> NDArray[np.float64]:
-    """Least cost of every network on accelerators that keep the budgets: float64[n], infinite where none does.
-
-    Parameters
-    ----------
-    truth : JointTruth
-    objective : Objective
-    points : int64[k], optional
-        Accelerators to choose from; all if not given.
-    """
-    least = np.full(len(truth.names), np.inf)
-    for number in range(len(truth.names)):
-        costs = truth.of_network(number)
-        allowed = np.asarray(objective.feasible(costs), np.bool_)
-        if points is not None:
-            chosen = np.zeros(len(allowed), np.bool_)
-            chosen[points] = True
-            allowed = allowed & chosen
-        if allowed.any():
-            least[number] = np.asarray(objective.cost(costs))[allowed].min()
-    return least
-
-
-def fixed_hardware_gains(
-    truth: JointTruth, objective: Objective, *, pinned: bool
-) -> dict[str, Any]:
-    """Cost of the best network on the default accelerator, over the least of all pairs at the same accuracy.
-
-    Both are exact optima: of the networks on the default's front in accuracy and cost, each is compared with the
-    cheapest pair of a network that is at least as accurate.
-
-    Parameters
-    ----------
-    truth : JointTruth
-    objective : Objective
-    pinned : bool
-        Whether only accelerators with the default's bandwidth are compared.
-    """
-    space = truth.space
-    default = np.array([space.flat_index(space.default)], np.int64)
-    points = None
-    if pinned:
-        wanted = space.default.io_bandwidth_gbps
-        points = np.array(
-            [i for i, config in enumerate(space) if config.io_bandwidth_gbps == wanted], np.int64
-        )
-    fixed = least_costs(truth, objective, default)
-    free = least_costs(truth, objective, points)
-    order = np.argsort(-truth.accuracies, kind="stable")
-    gains: list[float] = []
-    accuracies: list[float] = []
-    best_fixed, best_free = np.inf, np.inf
-    for number in order.tolist():
-        best_free = min(best_free, free[number])
-        if fixed[number] < best_fixed:
-            best_fixed = fixed[number]
-            # Networks of the same accuracy that come later count as well
-            equal = truth.accuracies == truth.accuracies[number]
-            cheapest = min(best_free, float(free[equal].min()))
-            gains.append(float(best_fixed / cheapest))
-            accuracies.append(float(truth.accuracies[number]))
-    return {"gains": gains, "accuracies": accuracies, "spread": spread(gains)}

@@ -2,18 +2,22 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
+from claim_verdicts import percent, times
 from page_tables import NOT_YET, table_lines
 
 __all__ = [
+    "accelerator_regrets",
     "claims",
+    "default_gains",
     "joint_front",
     "joint_in_rtl",
     "joint_reading",
     "joint_searches",
+    "learned_proposals",
     "shared_accelerators",
     "shared_front",
     "tuned_strategies",
@@ -23,13 +27,79 @@ Results = Mapping[str, Any]
 
 
 def claims(results: Results) -> str:
-    """Claims of a paper, its setting and ours, and whether they hold here."""
+    """Claims of a paper, its setting and ours, and whether they hold here; and what the figures were made with."""
     if not results["claims"]:
         return NOT_YET
-    titles = ("claim", "setting of the paper", "setting here", "measured", "reproduced")
-    names = ("claim", "theirs", "ours", "figure", "reproduced")
+    titles = ("claim", "setting of the paper", "setting here", "measured", "rule", "reproduced")
+    names = ("claim", "theirs", "ours", "figure", "rule", "reproduced")
     rows = [[claim[name] for name in names] for claim in results["claims"]]
-    return "\n".join(table_lines(titles, rows, text=len(titles)))
+    made, settings = results["digests"], results["settings"]
+    return "\n".join(
+        [
+            *table_lines(titles, rows, text=len(titles)),
+            "",
+            f"{settings['seeds']} seeds, {settings['budget']:,} evaluations; gateware `{made['gateware'][:12]}`, fits "
+            f"`{made['fits'][:12]}`, sources `{made['sources'][:12]}`.",
+        ]
+    )
+
+
+def default_gains(results: Results) -> str:
+    """Gains over default hardware of each network: of the agent, or of exact optima, warm and cold, bandwidth free and pinned."""
+    figures = results["figures"]
+    if not figures:
+        return NOT_YET
+    cases = [(bandwidth, entry) for bandwidth in ("free", "pinned") for entry in ("warm", "cold")]
+    titles = ["network", "images", "space", "metric", *(", ".join(case) for case in cases)]
+    rows = []
+    for name, row in figures.items():
+        for metric, gains in row["metrics"].items():
+            cells = [_gain(gains[bandwidth].get(entry)) for bandwidth, entry in cases]
+            rows.append([name.partition(" on ")[0], row["images"], row["space"], metric, *cells])
+    return "\n".join(table_lines(titles, rows, text=4))
+
+
+def _gain(cell: Results | None) -> str:
+    if cell is None:
+        return "not measured"
+    if "optima" in cell:
+        return times(cell["optima"])
+    return f"{times(cell['agent'])}; optimum {cell['optimum']:.2f}×"
+
+
+def learned_proposals(results: Results) -> str:
+    """Share of the agent's proposals that cannot be realized, by part of the search, beside that of the space."""
+    rows = [
+        [
+            name.partition(" on ")[0],
+            row["space"],
+            f"{100 * row['not_realizable']:.1f} %",
+            *(percent(part, 1) for part in row["proposals"]["by_part"]),
+        ]
+        for name, row in results["figures"].items()
+        if "proposals" in row
+    ]
+    if not rows:
+        return NOT_YET
+    titles = ["network", "space", "of the space"]
+    titles += [f"{place} quarter" for place in ("first", "second", "third", "last")]
+    return "\n".join(table_lines(titles, rows, text=2))
+
+
+def accelerator_regrets(results: Results) -> str:
+    """Regret of searches of accelerators by evaluations, with the range over networks and seeds."""
+    regrets = results["figures"].get("hardware")
+    if not regrets:
+        return NOT_YET
+    counts = list(next(iter(regrets.values())))
+    rows = [[name, *(_regret(row[count]) for count in counts)] for name, row in regrets.items()]
+    titles = ["strategy", *(f"{int(count):,} evaluations" for count in counts)]
+    return "\n".join(table_lines(titles, rows, text=1))
+
+
+def _regret(spread: Results) -> str:
+    without = f"; {spread['infeasible']} without a design" if spread["infeasible"] else ""
+    return f"{percent(spread)}{without}"
 
 
 def joint_front(results: Results) -> str:
@@ -142,38 +212,58 @@ def tuned_strategies(results: Results) -> str:
 
 
 def shared_accelerators(results: Results) -> str:
-    """Prices of the best shared design of each space and metric."""
+    """Prices of the best shared design of each space, metric and bandwidth."""
     if not results["spaces"]:
         return NOT_YET
-    titles = ("space", "metric", "chosen by", "accelerator", "mean price", "highest price")
+    titles = ("space", "metric", "bandwidth", "chosen by", "accelerator", "mean price")
     rows = []
-    for space, metrics in results["spaces"].items():
-        for metric, row in metrics.items():
-            for name, words in (("best_mean", "mean"), ("best_highest", "highest")):
-                if row.get(name) is None:
-                    continue
+    for case, row in _shared_cases(results):
+        for name, words in (("best_mean", "mean"), ("best_highest", "highest")):
+            if row.get(name) is not None:
                 design = row[name]
                 cells = [f"{design['mean']:.3f}×", f"{design['highest']:.3f}×"]
-                rows.append([space, metric, words, accelerator(design["accelerator"]), *cells])
-    return "\n".join(table_lines(titles, rows, text=4))
+                rows.append([*case, words, accelerator(design["accelerator"]), *cells])
+    return "\n".join(table_lines((*titles, "highest price"), rows, text=5))
+
+
+SHOWN = 6
+"""Designs of a front that a page shows."""
 
 
 def shared_front(results: Results) -> str:
-    """Designs of the front of mean price and area, the fewest of each space and metric that show its course."""
+    """Designs of the front of mean price and area, spread evenly over its area."""
     if not results["spaces"]:
         return NOT_YET
-    titles = ["space", "metric", "designs on the front", "area of the smallest, mm²", "its price"]
-    titles += ["area of the best, mm²", "its price"]
+    titles = ["space", "metric", "bandwidth", "of the front", "area, mm²", "accelerator"]
     rows = []
+    for case, row in _shared_cases(results):
+        front = list(reversed(row.get("front") or []))  # by rising area
+        for place in _spread_places([design["area"] for design in front]):
+            design = front[place]
+            words = accelerator(design["accelerator"])
+            cells = [f"{design['mean']:.3f}×", f"{design['highest']:.3f}×"]
+            number = f"{place + 1:,} of {len(front):,}"
+            rows.append([*case, number, f"{design['area']:.3f}", words, *cells])
+    return "\n".join(table_lines([*titles, "mean price", "highest price"], rows, text=6))
+
+
+def _shared_cases(results: Results) -> Iterator[tuple[list[str], Results]]:
+    """Space, metric and bandwidth, and the designs of each."""
     for space, metrics in results["spaces"].items():
-        for metric, row in metrics.items():
-            if not row.get("front"):
-                continue
-            best, smallest = row["front"][0], row["front"][-1]
-            cells = [f"{smallest['area']:.3f}", f"{smallest['mean']:.2f}×"]
-            cells += [f"{best['area']:.3f}", f"{best['mean']:.3f}×"]
-            rows.append([space, metric, f"{len(row['front']):,}", *cells])
-    return "\n".join(table_lines(titles, rows, text=2))
+        for metric, by_bandwidth in metrics.items():
+            for bandwidth, row in by_bandwidth.items():
+                yield [space, metric, bandwidth], row
+
+
+def _spread_places(areas: Sequence[float]) -> list[int]:
+    """Places of the values that are next to evenly spread areas, both ends included."""
+    if not areas:
+        return []
+    step = (areas[-1] - areas[0]) / (SHOWN - 1)
+    wanted = [areas[0] + step * number for number in range(SHOWN)]
+    places = range(len(areas))
+    nearest = [min(places, key=lambda place: abs(areas[place] - value)) for value in wanted]
+    return sorted(set(nearest))
 
 
 def accelerator(config: Results) -> str:

@@ -1,7 +1,8 @@
 """One accelerator for five networks: what it costs against an accelerator for each, and the designs on that front.
 
 Every network is enumerated on the whole space. The price of a design is how much more a network costs on it than on
-the network's own optimum within the same area; of five prices stand the geometric mean and the highest.
+the network's own optimum within the same area; of five prices stand the geometric mean and the highest. All runs are
+warm. With the bandwidth pinned, both have the default's.
 
     python benchmarks/one_for_many.py [--work DIR] [--out FILE] [--smoke]
 """
@@ -13,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from claim import Settings, settings_of
+from claim import Settings, begin
+from claim_gains import BANDWIDTHS, accelerators
 from claims_rhnas import enumerated, smaller
 from sim.cost.area import area
 from sim.cost.objective import Metric, Objective
@@ -29,18 +31,34 @@ METRICS: tuple[Metric, ...] = ("latency", "edp")
 
 def main() -> None:
     """Enumerate all networks on both spaces; write the results anew after each space."""
-    measure(settings_of(__doc__, __file__))
+    begin(__doc__, __file__, measure)
 
 
 def measure(settings: Settings) -> dict[str, Any]:
     """Measure both spaces, write the results, and return them."""
-    results: dict[str, Any] = {"settings": settings.documented, "spaces": {}}
+    results: dict[str, Any] = {
+        "settings": settings.documented,
+        "digests": settings.digests,
+        "spaces": {},
+    }
     for space in (TINY,) if settings.smoke else (TINY, EDGE):
         chosen = smaller(space) if settings.smoke else space
         names = NETWORKS[-2:] if settings.smoke else NETWORKS
         tables = {name: enumerated(named_network(name), chosen, settings) for name in names}
+        budget = area(chosen.default).total
         results["spaces"][space.name] = {
-            metric: shared(tables, Objective(metric=metric, area_budget=area(chosen.default).total))
+            metric: {
+                bandwidth: shared(
+                    {
+                        name: table.select(accelerators(chosen, bandwidth))
+                        for name, table in tables.items()
+                    }
+                    if bandwidth == "pinned"
+                    else tables,
+                    Objective(metric=metric, area_budget=budget),
+                )
+                for bandwidth in BANDWIDTHS
+            }
             for metric in METRICS
         }
         write_atomic(settings.out, json.dumps(results, indent=1) + "\n")
@@ -48,7 +66,7 @@ def measure(settings: Settings) -> dict[str, Any]:
 
 
 def shared(tables: Mapping[str, CostTable], objective: Objective) -> dict[str, Any]:
-    """Best shared designs by mean and by highest price, the default's prices, and the front with the area."""
+    """Best shared designs by mean and by highest price, and the front with the area."""
     first = next(iter(tables.values()))
     feasible = np.all([objective.feasible(table) for table in tables.values()], axis=0)
     rows = np.flatnonzero(feasible)

@@ -367,6 +367,7 @@ def table_of(
                 "alone": spread(
                     [records[key]["cpu_s"] for key, (_, seed) in tests.items() if seed is not None]
                 ),
+                "children": round(sum(records[f"{key}:0"]["cpu_s"] for key in by_seed), 1),
                 "all": round(sum(row["cpu_s"] for row in records.values()) + supernet["cpu_s"], 1),
             },
         },

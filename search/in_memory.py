@@ -1,7 +1,7 @@
 """Searches that leave no files, for comparing many of them."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,6 +58,7 @@ def search_in_memory(
     *,
     seed: int,
     bounds: BoundModel = lower_bounds,
+    evaluator_of: Callable[[CostModel], Evaluator] = Evaluator,
 ) -> Sequence[Evaluation]:
     """Run a search to its end and return what was evaluated, in order.
 
@@ -73,9 +74,11 @@ def search_in_memory(
     costs : CostModel
     bounds : BoundModel
         Lower bounds of the costs.
+    evaluator_of : callable
+        Makes the search's evaluator from the costs.
     seed : int
     """
-    evaluator = Evaluator(costs)
+    evaluator = evaluator_of(costs)
     problem = HardwareProblem(
         hardware=hardware,
         objective=objective,
@@ -120,6 +123,7 @@ def co_search_in_memory(
     *,
     seed: int,
     steps: int,
+    evaluator_of: Callable[[CostModel], Evaluator] = Evaluator,
 ) -> CoSearched:
     """Run a co-search on networks whose accuracies are known, up to the training that it would end with.
 
@@ -134,8 +138,10 @@ def co_search_in_memory(
     seed : int
     steps : int
         Steps of an epoch (:class:`search.known_training.KnownTraining`).
+    evaluator_of : callable
+        Makes the search's evaluator from the costs.
     """
-    evaluator = Evaluator(costs)
+    evaluator = evaluator_of(costs)
     problem = CoSearchProblem(
         hardware=hardware,
         objective=objective,

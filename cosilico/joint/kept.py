@@ -74,7 +74,7 @@ class _Known:
 
 def front_file(benchmark: str) -> Path:
     """File of a benchmark's front."""
-    return Path(__file__).with_name(f"{benchmark}_front.json")
+    return Path(__file__).parent / f"{benchmark}_front.json"
 
 
 def write_kept(truth: JointTruth, path: Path) -> None:

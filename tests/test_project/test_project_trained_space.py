@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -275,12 +276,30 @@ def test_a_page_says_what_was_not_measured() -> None:
 
 
 def test_evidence_makes_the_space_and_tunes_on_it() -> None:
-    lines = (ROOT / "Makefile").read_text().partition("\nevidence:")[2].partition("\n\n")[0]
+    made = subprocess.run(
+        ["make", "--dry-run", "--jobs=1", "evidence-judged", "DATA=my/data"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        check=True,
+    )
     order = [
-        "benchmarks/trained_space.py",
-        "cosilico joint fashion",
+        "benchmarks/trained_space.py --data my/data",
+        "cosilico joint fashion --space examples/joint_fashion_space.toml",
         "benchmarks/tune_strategies.py",
         "--tuned benchmarks/tune_strategies.json",
     ]
+    lines = made.stdout
     places = [lines.index(step) for step in order]
-    assert places == sorted(places)
+    assert sorted(places[:3]) == places[:3]
+    assert places[2] < places[3]
+
+
+def test_data_that_are_absent_end_it_with_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        trained_space.main(["--data", str(tmp_path / "none"), "--work", str(tmp_path / "work")])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("trained_space: ")
+    assert not (tmp_path / "work").exists()
