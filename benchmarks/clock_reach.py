@@ -83,7 +83,8 @@ def time_case(name: str, library: Library) -> ReachPoint:
         delays |= module_delays(report)
         if name in WITH_PATHS:
             table = REPORTS / f"timing_{name}.json"
-            write_atomic(table, json.dumps(report.to_json(), indent=2) + "\n")
+            content = {"gateware_hash": gateware_hash()} | report.to_json()
+            write_atomic(table, json.dumps(content, indent=2) + "\n")
     return ReachPoint(case.config, {kind: round(delay, 4) for kind, delay in delays.items()})
 
 

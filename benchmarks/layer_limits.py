@@ -1,8 +1,9 @@
-"""Cycles that each kind of layer loses, and to what: tables of docs/explanation/hardware.md.
+"""Cycles that each layer loses, and to what: tables of hardware.md and layer_losses.md in docs/explanation.
 
 Every cycle of a warm run is counted once. A descriptor's sets have steps, of which a part of the multipliers
-has work, and wait for whatever else makes their interval longer; what remains is between sets and layers. Model and
-RTL agree in every cycle, so the tables show what is measured.
+has work, and wait for whatever else makes their interval longer; what remains is between sets and layers, or
+EXECUTE waits. Model and RTL agree in every cycle, so the tables show what is measured. The accelerators are the defaults of `edge` and
+`tiny`, and the best of each number of MACs (`benchmarks/memory_trade.json`).
 
     python benchmarks/layer_limits.py [--out benchmarks/layer_limits.json]
 
@@ -13,68 +14,108 @@ import argparse
 import dataclasses
 import itertools
 import json
-from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from execute_waits import waits_for_loads
+from headline import headline_cases
 from sim.arrays.geometry import segment_slots, set_shape
 from sim.arrays.plan_columns import LayerPlan
 from sim.arrays.tables import COLUMNS
-from sim.model import predict
+from sim.model import predict, predict_mapped
 from sim.networks.named import named_network
-from sim.plan import map_network
+from sim.plan import Mapped, map_network
+from sim.prediction import Prediction
 from sim.spec.accelerator import ADD_INTERVAL, DOT_WIDTH, REQUANTIZER_PHASES, AcceleratorConfig
 from sim.spec.descriptor import ExecuteOp, Queue
 from sim.spec.files import write_atomic
-from sim.spec.network import Layer, LayerKind
-from sim.spec.spaces import EDGE, TINY
+from sim.spec.network import Layer, LayerKind, Network
+from sim.spec.spaces import TINY
+
+__all__ = ["CAUSES", "Row", "limits", "steps_of_set"]
 
 IDLE = ("idle lanes", "idle PEs", "idle units")
-CAUSES = ("products", *IDLE, "reads", "requantizer", "stores", "lead", "gaps", "waits")
+OF_SETS = ("products", *IDLE, "reads", "requantizer", "stores", "lead")
+WAITS = ("image", "weights", "spills", "rest")
+CAUSES = (*OF_SETS, "gaps", *WAITS)
 Row = dict[str, int]
 
-CASES: dict[str, tuple[str, AcceleratorConfig]] = {
-    "edge": ("mobilenet_v2", EDGE.default),
-    "tiny": ("mobilenet_v1_025", dataclasses.replace(TINY.default, weight_store_kb=256)),
-}
-"""Network and accelerator of each table."""
+TINY_WITH_STORE = dataclasses.replace(TINY.default, weight_store_kb=256)
 
 
 def main() -> None:
-    """Write the tables of all cases."""
+    """Write the layers of all cases."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
     arguments = parser.parse_args()
-    tables = {
-        case: {
+    cases = [("mobilenet_v1_025", "tiny", TINY_WITH_STORE), *headline_cases()]
+    tables = [
+        {
             "network": network,
+            "name": name,
             "accelerator": config.to_json(),
+            "macs_per_cycle": config.macs,
+            "cycles": predict(config, named_network(network)).total_cycles,
             "layers": limits(config, network),
         }
-        for case, (network, config) in CASES.items()
-    }
+        for network, name, config in cases
+    ]
     write_atomic(arguments.out, json.dumps(tables, indent=1) + "\n")
 
 
-def limits(config: AcceleratorConfig, name: str) -> dict[str, dict[str, int]]:
-    """Cycles by kind of layer and cause; the causes of a kind add up to its cycles."""
+def limits(config: AcceleratorConfig, name: str) -> list[dict[str, Any]]:
+    """Cycles of each layer of a named network, and of each cause that has any: the causes add up to the cycles.
+
+    Where a layer waits for a spilled tensor, the bytes that it moves stand beside them.
+    """
     network = named_network(name, 0)
     mapped = map_network(config, network)
     rows = [dict(zip(COLUMNS, row.tolist(), strict=True)) for row in mapped.rows]
-    prediction = predict(config, network)
-    table: dict[str, dict[str, int]] = defaultdict(lambda: dict.fromkeys(CAUSES, 0))
+    prediction = predict_mapped(mapped)
+    layers = []
+    waits = _waits(mapped, prediction)
     for index, (layer, predicted) in enumerate(zip(network.layers, prediction.layers, strict=True)):
         own = [r for r in rows if (r["queue"], r["layer"]) == (Queue.EXECUTE, index)]
-        source = network.tensors[layer.inputs[0]].channels
-        total = table["first layer" if index == 0 else _kind(layer, source)]
         parts = _sum([_parts(row, config) for row in own])
-        steps = parts["products"]
-        parts |= _idle(steps, layer, mapped.layer_plan[index], config, own)
-        parts["gaps"] = predicted.execute_busy - sum(parts[cause] for cause in CAUSES[:-2])
-        parts["waits"] = predicted.cycles - predicted.execute_busy
-        for cause in CAUSES:
-            total[cause] += parts[cause]
-    return dict(table)
+        parts |= _idle(parts["products"], layer, mapped.layer_plan[index], config, own)
+        parts["gaps"] = predicted.execute_busy - sum(parts[cause] for cause in OF_SETS)
+        parts |= waits[index]
+        figures: dict[str, Any] = {
+            "name": layer.name,
+            "kind": _kind(network, index),
+            "macs": layer.macs,
+            "cycles": predicted.cycles,
+            "causes": {cause: parts[cause] for cause in CAUSES if parts[cause]},
+        }
+        if parts["spills"]:
+            figures |= {"read_bytes": predicted.read_bytes, "written_bytes": predicted.write_bytes}
+        layers.append(figures)
+    return layers
+
+
+def _waits(mapped: Mapped, prediction: Prediction) -> list[dict[str, int]]:
+    """Cycles of each layer in which EXECUTE does not work on it, by what it waits for.
+
+    A layer's cycles begin with the end of the layer before. Beside waits for the image and for weights, all that a layer waits that makes or
+    reads a tensor in external memory is for that tensor's STOREs and LOADs.
+    """
+    network = mapped.source
+    ends = np.cumsum([layer.cycles for layer in prediction.layers])
+    waits = [dict.fromkeys(WAITS, 0) for _ in network.layers]
+    for wait in waits_for_loads(mapped):
+        begin = int(ends[wait.layer - 1]) if wait.layer else 0
+        inside = max(0, wait.end - max(wait.begin, begin))
+        if wait.weights:
+            waits[wait.layer]["weights"] += inside
+        elif wait.of == 0:
+            waits[wait.layer]["image"] += inside
+    for own, layer, predicted in zip(waits, network.layers, prediction.layers, strict=True):
+        tensors = {layer.output.name, *layer.inputs}
+        cause = "spills" if tensors & set(prediction.spilled) else "rest"
+        own[cause] = predicted.cycles - predicted.execute_busy - own["image"] - own["weights"]
+    return waits
 
 
 def _idle(
@@ -104,8 +145,12 @@ def _idle(
     return {"products": bounds[-1], **dict(zip(IDLE, lost, strict=True))}
 
 
-def _kind(layer: Layer, channels: int) -> str:
-    """Kind of a layer with that many input channels, as the table calls it."""
+def _kind(network: Network, index: int) -> str:
+    """Kind of a layer as the table calls it."""
+    layer = network.layers[index]
+    if index == 0:
+        return "first layer"
+    channels = network.tensors[layer.inputs[0]].channels
     if layer.kind is not LayerKind.CONV or layer.kernel != (1, 1):
         return str(layer.kind)
     return "1×1 to more channels" if layer.output.channels > channels else "1×1 to fewer"

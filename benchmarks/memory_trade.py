@@ -3,8 +3,8 @@
 A network is enumerated on the whole space with the exact model. Under the default's area and under half of it
 stand the accelerators of fewest warm cycles and of fewest cold cycles, and then the fewest cycles for each value of
 `local_memory_kb`, `weight_store_kb` and `io_bandwidth_gbps`, all other fields free. The best of each number
-of MACs under the default's area says how much of the multipliers works over a whole warm run, and what the rest is
-lost to (`benchmarks/layer_limits.py`).
+of MACs under the default's area says how much of the multipliers works over a whole warm run. What the rest is lost to
+says `benchmarks/layer_limits.py`, and `benchmarks/headline.py` runs these accelerators in RTL.
 
     python benchmarks/memory_trade.py [--out benchmarks/memory_trade.json] [--networks NAME ...] [--jobs 2]
 
@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from cosilico.enumeration import census, enumerate_network
 from cosilico.progress import progress_bar
-from layer_limits import CAUSES, limits
 from sim.cost.area import area
 from sim.cost.table import CostTable
 from sim.networks.imagenet import IMAGENET_NETWORKS
@@ -88,7 +87,7 @@ def trade(table: CostTable, name: str) -> dict[str, Any]:
             for name, share in BUDGETS.items()
         },
         "sizes": {
-            str(size): _utilization(table, best_row(table, within & (macs == size)), network, name)
+            str(size): _utilization(table, best_row(table, within & (macs == size)), network)
             for size in SIZES
         },
     }
@@ -122,24 +121,16 @@ def _fewest(table: CostTable, budget: float, field: str, value: float) -> dict[s
     return fewest
 
 
-def _utilization(
-    table: CostTable, row: int | None, network: Network, name: str
-) -> dict[str, Any] | None:
-    """Accelerator, warm cycles, the share of its MACs that the network needs over them, and the other shares."""
+def _utilization(table: CostTable, row: int | None, network: Network) -> dict[str, Any] | None:
+    """Accelerator, warm cycles, area and the share of its MACs that the network needs over these cycles."""
     if row is None:
         return None
     config, cycles = table.configs[row], int(table["cycles"][row])
-    layers = limits(config, name)
-    counted = sum(sum(kind.values()) for kind in layers.values())
     return {
         "accelerator": config.to_json(),
         "cycles": cycles,
         "area": float(table["area"][row]),
         "utilization": network.macs / (cycles * config.macs),
-        "lost": {
-            cause: sum(kind[cause] for kind in layers.values()) / counted for cause in CAUSES[1:]
-        },
-        "layers": layers,
     }
 
 

@@ -61,7 +61,19 @@ from search_pages import (
 )
 from silicon_pages import SILICON
 from speed_pages import speed
-from trade_pages import edge_limits, edge_optima, edge_trade, edge_utilization, tiny_limits
+from trade_pages import (
+    bandwidth_memories,
+    edge_limits,
+    edge_optima,
+    edge_trade,
+    edge_utilization,
+    headline,
+    layer_losses,
+    memory_pairs,
+    small_optima,
+    spilled_layers,
+    tiny_limits,
+)
 from trained_space_pages import trained_space
 
 ROOT = Path(__file__).parent.parent
@@ -466,6 +478,12 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         edge_optima,
         edge_trade,
         edge_utilization,
+        headline,
+        layer_losses,
+        spilled_layers,
+        small_optima,
+        memory_pairs,
+        bandwidth_memories,
         speed,
         accelerator_regrets,
         claims,

@@ -17,6 +17,7 @@ _COLUMNS = (
     Column("Delay [ns]", right=True),
     Column("Slack [ns]", right=True),
     Column("MHz", right=True),
+    Column("With wires [ns]", right=True, rank=3),
     Column("From", rank=1),
     Column("To", rank=1),
 )
@@ -68,6 +69,7 @@ def print_timing(report: TimingReport, *, every: bool = False) -> None:
             f"{row.path.delay_ns:.3f}",
             f"{row.slack_ns:.3f}",
             f"{row.clock_mhz:.0f}",
+            f"{row.wired_slack_ns:.3f}",
             row.path.start,
             row.path.end,
         )
@@ -79,3 +81,6 @@ def print_timing(report: TimingReport, *, every: bool = False) -> None:
     console.print(f"logic: {report.logic_um2 / 1e6:.3f} mm², without memories")
     missed = sorted({row.module for row in report.misses})
     console.print(f"too slow: {', '.join(missed)}" if missed else "all modules hold the clock")
+    wired = sorted({row.module for row in report.wired_misses})
+    if wired:
+        console.print(f"too slow with the wires between macros: {', '.join(wired)}")

@@ -31,6 +31,9 @@ class TimingRow:
         What the clock's period leaves.
     judged : bool
         Whether the path is whole. Others go on in the module around, where they are judged.
+    wired_slack_ns : float
+        Slack of the kind's slowest path if memories of several macros have wires between them
+        (:func:`hwgen.synthesis.timing.analyze`); it judges nothing.
     """
 
     module: str
@@ -38,6 +41,7 @@ class TimingRow:
     path: Path
     slack_ns: float
     judged: bool
+    wired_slack_ns: float
 
     @property
     def within(self) -> bool:
@@ -81,6 +85,11 @@ class TimingReport:
         return [row for row in self.rows if row.judged and row.slack_ns < 0]
 
     @property
+    def wired_misses(self) -> list[TimingRow]:
+        """Rows of whole paths that would take longer than the period with the wires between macros."""
+        return [row for row in self.rows if row.judged and row.wired_slack_ns < 0]
+
+    @property
     def logic_um2(self) -> float:
         """Area of all logic."""
         return sum(area * self.instances[name] for name, area in self.areas_um2.items())
@@ -98,6 +107,7 @@ class TimingReport:
                     "to": str(row.kind.end),
                     "delay_ns": round(row.path.delay_ns, 4),
                     "slack_ns": round(row.slack_ns, 4),
+                    "wired_slack_ns": round(row.wired_slack_ns, 4),
                     "start": row.path.start,
                     "end": row.path.end,
                     "judged": row.judged,
@@ -156,15 +166,23 @@ def time_modules(
         Called with the name of a step, how much of it is done and how much there is.
     """
     timings: dict[str, ModuleTiming] = {}
+    wired: dict[str, ModuleTiming] = {}
     faults: list[str] = []
     for done, module in enumerate(modules):
         progress("timing", done, len(modules))
         netlist = module.netlist()
         faults += [f"{module.name}: {problem}" for problem in module.problems]
         faults += netlist_faults(netlist, flow.library, timings)
-        timings[module.name] = analyze(
-            netlist, flow.library, timings, flow.memory_cells, flow.memory_scale
-        )
+        cells, scale = flow.memory_cells, flow.memory_scale
+        timed = analyze(netlist, flow.library, timings, cells, scale)
+        timings[module.name] = wired[module.name] = timed
+        if any(
+            instance.parameters or wired.get(instance.kind) is not timings.get(instance.kind)
+            for instance in netlist.instances
+        ):
+            wired[module.name] = analyze(
+                netlist, flow.library, wired, cells, scale, macro_wires=True
+            )
     progress("timing", len(modules), len(modules))
     rows = [
         TimingRow(
@@ -173,6 +191,7 @@ def time_modules(
             path,
             1000 / flow.clock_mhz - path.delay_ns,
             kind == _WITHIN or name == modules[-1].name,
+            1000 / flow.clock_mhz - wired[name].paths[kind].delay_ns,
         )
         for name, timing in timings.items()
         for kind, path in timing.paths.items()

@@ -103,6 +103,8 @@ def analyze(
     below: Mapping[str, ModuleTiming],
     memories: MemoryCells,
     memory_scale: float = 1,
+    *,
+    macro_wires: bool = False,
 ) -> ModuleTiming:
     """Analyze a module whose modules below have been analyzed.
 
@@ -119,8 +121,11 @@ def analyze(
         Transistors of the macros.
     memory_scale : float
         Time of a macro in that at 45 nm.
+    macro_wires : bool
+        Whether memories of several macros have wires with a length: half of the way to the farthest macro and back before the access,
+        half of it behind (:attr:`sim.cost.sram.Sram.wire_ns`).
     """
-    return _Analysis(netlist, library, below, memories, memory_scale).run()
+    return _Analysis(netlist, library, below, memories, memory_scale, macro_wires).run()
 
 
 def typical_delay(cell: Cell) -> float:
@@ -140,12 +145,14 @@ class _Analysis:
         below: Mapping[str, ModuleTiming],
         memories: MemoryCells,
         memory_scale: float,
+        macro_wires: bool,
     ) -> None:
         self.netlist = netlist
         self.library = library
         self.below = below
         self.memories = memories
         self.memory_scale = memory_scale
+        self.macro_wires = macro_wires
         self.result = ModuleTiming(netlist.name)
         self.loads: dict[int, float] = defaultdict(float)
         self.drives: dict[int, _Drive] = {}
@@ -222,6 +229,9 @@ class _Analysis:
         access = self.memory_scale * macros.access_ns
         access += levels * typical_delay(self.library.multiplexer)
         setup = self._setup_ns
+        if self.macro_wires:
+            way = self.memory_scale * macros.wire_ns / 2
+            access, setup = access + way, setup + way
         for port, nets in instance.pins.items():
             for net in nets:
                 if isinstance(net, str):

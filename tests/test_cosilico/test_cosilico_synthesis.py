@@ -25,9 +25,9 @@ WITHIN, TO_OUTPUT = PathKind("register", "register"), PathKind("register", "outp
 def silicon(*faults: str) -> SiliconReport:
     """Two modules; the path that ends at a port of the inner is judged around it."""
     rows = [
-        TimingRow("inner", WITHIN, TimedPath(0.5, "a", "b"), 4.5, True),
-        TimingRow("inner", TO_OUTPUT, TimedPath(2.0, "a", "out"), 3.0, False),
-        TimingRow("outer", WITHIN, TimedPath(1.0, "c", "inner/d"), 4.0, True),
+        TimingRow("inner", WITHIN, TimedPath(0.5, "a", "b"), 4.5, True, 4.5),
+        TimingRow("inner", TO_OUTPUT, TimedPath(2.0, "a", "out"), 3.0, False, 3.0),
+        TimingRow("outer", WITHIN, TimedPath(1.0, "c", "inner/d"), 4.0, True, 4.0),
     ]
     areas, counts = {"inner": 1000.0, "outer": 500.0}, {"inner": 4, "outer": 1}
     blocks = [

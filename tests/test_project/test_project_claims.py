@@ -522,7 +522,13 @@ def test_citation_has_the_version() -> None:
     assert "\nlicense: Apache-2.0\n" in text
 
 
-@pytest.mark.parametrize("name", ["validation", "ecp5_routes", "bitstream", "silicon_samples"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("validation", "headline"),
+        *("ecp5_routes", "bitstream", "silicon_samples"),
+    ],
+)
 def test_results_are_of_the_present_gateware(name: str) -> None:
     from sim.timing.calibration import default
 

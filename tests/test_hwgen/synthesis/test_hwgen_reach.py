@@ -15,7 +15,7 @@ WITHIN, ENTERING = PathKind("register", "register"), PathKind("input", "register
 
 
 def row(module: str, delay: float, kind: PathKind = WITHIN) -> TimingRow:
-    return TimingRow(f"cosilico_{module}", kind, Path(delay, "a", "b"), 0.0, True)
+    return TimingRow(f"cosilico_{module}", kind, Path(delay, "a", "b"), 0.0, True, 0.0)
 
 
 def test_the_slowest_whole_path_of_a_module_counts_whatever_its_size() -> None:

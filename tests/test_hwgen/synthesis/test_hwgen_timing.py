@@ -151,6 +151,11 @@ def test_a_large_memory_reads_through_multiplexers(library: Library) -> None:
         ),
         PathKind("input", "register"): (pytest.approx(SETUP), "address", "storage"),
     }
+    # Half of the way lies before the access, half behind
+    wired = analyze(around, library, {}, CELLS, macro_wires=True).paths
+    for kind, path in analyze(around, library, {}, CELLS).paths.items():
+        assert wired[kind].delay_ns == pytest.approx(path.delay_ns + macros.wire_ns / 2)
+    assert macros.wire_ns > 0
 
 
 @pytest.mark.parametrize(("pins", "levels"), [(8, 0), (9, 2), (64, 3), (65, 4)])
