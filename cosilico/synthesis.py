@@ -7,6 +7,7 @@ from cosilico.accelerators import accelerator_argument
 from cosilico.console import Column, fitted_table, output_console
 from cosilico.predictions import write_json
 from cosilico.progress import progress_bar
+from cosilico.timing import opensta_line
 from hwgen.synthesis.liberty import read_liberty
 from hwgen.synthesis.nextpnr import DEVICE
 from hwgen.synthesis.routing import RESOURCES, RoutingReport, report_routing
@@ -183,6 +184,8 @@ def print_silicon(report: SiliconReport) -> None:
         f"{row.clock_mhz:.0f} MHz: {row.module}, {row.path.start} → {row.path.end}, "
         f"{row.path.delay_ns:.3f} ns, wires without length"
     )
+    if report.timing.opensta_ns:
+        console.print(opensta_line(report.timing))
     _print_faults(report.timing.faults)
 
 

@@ -9,7 +9,7 @@ from cosilico.progress import progress_bar
 from hwgen.synthesis.liberty import default_liberty, read_liberty
 from hwgen.synthesis.report import TimingReport, report_timing
 
-__all__ = ["print_timing", "time_accelerator"]
+__all__ = ["opensta_line", "print_timing", "time_accelerator"]
 
 _COLUMNS = (
     Column("Module"),
@@ -78,9 +78,23 @@ def print_timing(report: TimingReport, *, every: bool = False) -> None:
     console = output_console()
     title = f"{report.library}, {report.clock_mhz:g} MHz"
     console.print(fitted_table(console.width, _COLUMNS, texts, title=title))
+    if report.opensta_ns:
+        console.print(opensta_line(report))
     console.print(f"logic: {report.logic_um2 / 1e6:.3f} mm², without memories")
     missed = sorted({row.module for row in report.misses})
     console.print(f"too slow: {', '.join(missed)}" if missed else "all modules hold the clock")
     wired = sorted({row.module for row in report.wired_misses})
     if wired:
         console.print(f"too slow with the wires between macros: {', '.join(wired)}")
+
+
+def opensta_line(report: TimingReport) -> str:
+    """Line on the delays that OpenSTA gives beside ours: the range of ratios, and the slowest module."""
+    ratios = report.opensta_ratios
+    slowest = max(report.opensta_ns, key=report.opensta_ns.__getitem__)
+    delay = report.opensta_ns[slowest]
+    return (
+        f"OpenSTA, {len(ratios)} modules between registers: {min(ratios.values()):.2f} to "
+        f"{max(ratios.values()):.2f} of these delays; slowest {slowest}, {delay:.3f} ns, "
+        f"here {delay / ratios[slowest]:.3f} ns"
+    )

@@ -1,7 +1,7 @@
 """Timing of an accelerator: every module's slowest paths against the clock."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from hwgen.synthesis.checks import netlist_faults
@@ -9,6 +9,7 @@ from hwgen.synthesis.composition import instance_counts
 from hwgen.synthesis.design import map_design
 from hwgen.synthesis.liberty import Library
 from hwgen.synthesis.mapping import MappedModule
+from hwgen.synthesis.opensta import native_sta, register_delays
 from hwgen.synthesis.targets import StandardCellFlow
 from hwgen.synthesis.timing import ModuleTiming, Path, PathKind, analyze
 from sim.spec.accelerator import AcceleratorConfig
@@ -70,6 +71,8 @@ class TimingReport:
         How often each module is there.
     faults : tuple of str
         Loops and nets with several drivers or none, of the modules and between them.
+    opensta_ns : mapping of str to float
+        Longest delay between registers by OpenSTA, where it is installed, of the modules that it can time.
     """
 
     clock_mhz: float
@@ -78,6 +81,7 @@ class TimingReport:
     areas_um2: dict[str, float]
     instances: dict[str, int]
     faults: tuple[str, ...] = ()
+    opensta_ns: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def misses(self) -> list[TimingRow]:
@@ -93,6 +97,12 @@ class TimingReport:
     def logic_um2(self) -> float:
         """Area of all logic."""
         return sum(area * self.instances[name] for name, area in self.areas_um2.items())
+
+    @property
+    def opensta_ratios(self) -> dict[str, float]:
+        """Delays by OpenSTA in those of this report, by module."""
+        own = {row.module: row.path.delay_ns for row in self.rows if row.within}
+        return {name: delay / own[name] for name, delay in self.opensta_ns.items()}
 
     def to_json(self) -> dict[str, Any]:
         """Return all of it as a JSON object."""
@@ -114,6 +124,7 @@ class TimingReport:
                 }
                 for row in self.rows
             ],
+            "opensta_ns": dict(self.opensta_ns),
             "modules": {
                 name: {"area_um2": round(area, 1), "instances": self.instances[name]}
                 for name, area in self.areas_um2.items()
@@ -155,7 +166,7 @@ def time_modules(
     flow: StandardCellFlow,
     progress: Callable[[str, int, int], None] = lambda step, done, total: None,
 ) -> TimingReport:
-    """Time every module of a design that is mapped to standard cells.
+    """Time every module of a design that is mapped to standard cells, by OpenSTA as well where it is installed.
 
     Parameters
     ----------
@@ -198,4 +209,7 @@ def time_modules(
     ]
     areas = {name: timing.area_um2 for name, timing in timings.items()}
     counts = instance_counts(modules)
-    return TimingReport(flow.clock_mhz, flow.library.name, rows, areas, counts, tuple(faults))
+    checked = register_delays(modules, flow.library, progress) if native_sta() else {}
+    return TimingReport(
+        flow.clock_mhz, flow.library.name, rows, areas, counts, tuple(faults), checked
+    )

@@ -1,7 +1,8 @@
 """Energy of a run by simulation of mapped modules: every net's changes, glitches among them, with what the cells take.
 
-Each module is simulated by itself with what RTL simulation has shown at their ports and at those of the memories and
-modules below; what they show themselves must be what they have shown in RTL. Memories that are macros take what
+Each module is simulated by itself with what RTL simulation has shown at its inputs and at the outputs of the memories and
+modules below; what it shows itself, at its outputs and to what is below, must be what it has shown in RTL, in every cycle that
+counts. Energy is thereby that of netlists which do what the RTL does. Memories that are macros take what
 CACTI says for every access. Of modules with many instances some are simulated and stand for all, more of small modules:
 their instances differ, as SIMD units without an output channel rest.
 """

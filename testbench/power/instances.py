@@ -1,7 +1,7 @@
 """Where the modules of a mapped accelerator are in the scopes of its waveforms, and their signals there."""
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -26,7 +26,7 @@ class Stimulus(NamedTuple):
     state : uint8[flip-flops]
         Of the first cycle.
     observed : list of int
-        Nets that the module shows.
+        Nets that the module shows: at its outputs, and to memories and modules below it.
     shown : uint8[cycles, n]
         Their values in the RTL.
     names : list of str
@@ -69,6 +69,7 @@ def module_signals(netlist: Netlist, model: GateModel, scope: str) -> set[str]:
     named = {_path(scope, name) for name in netlist.names.values()}
     ports = {_path(scope, port) for port in (*netlist.inputs, *netlist.outputs)}
     boxes = {_path(scope, _joined(box, port)) for box, port, _, _ in model.driven}
+    boxes |= {_path(scope, pin) for pin, _ in _shown(netlist, model)}
     return {path for path, _ in named | ports | boxes} | {
         f"{scope}.{name}" for name in netlist.names.values()
     }
@@ -99,7 +100,7 @@ def stimulus(netlist: Netlist, model: GateModel, scope: str, waves: Waves) -> St
         driven[:, place] = values(path)[:, bit]
     shown, observed, names = [], [], []
     driven_nets = {net for *_, net in model.driven}
-    for port, nets in netlist.outputs.items():
+    for port, nets in _shown(netlist, model):
         path = f"{scope}.{port}"
         for bit, number in enumerate(nets):
             net = model.places.get(number) if not isinstance(number, str) else None
@@ -114,6 +115,17 @@ def stimulus(netlist: Netlist, model: GateModel, scope: str, waves: Waves) -> St
         shown=np.stack(shown, axis=1) if shown else np.zeros((waves.cycles, 0), np.uint8),
         names=names,
     )
+
+
+def _shown(netlist: Netlist, model: GateModel) -> Iterator[tuple[str, list[int | str]]]:
+    """Ports that a module drives, its own and those of memories and modules below it, with their nets."""
+    yield from netlist.outputs.items()
+    below = {box for box, *_ in model.driven} - {""}
+    for instance in netlist.instances:
+        if instance.name in below:
+            for port, nets in instance.pins.items():
+                if port not in instance.outputs:
+                    yield _joined(instance.name, port), nets
 
 
 def _state(
