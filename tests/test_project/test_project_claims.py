@@ -525,7 +525,7 @@ def test_citation_has_the_version() -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *("validation", "headline"),
+        *("validation", "headline", "timing_tiny"),
         *("ecp5_routes", "bitstream", "silicon_samples"),
     ],
 )

@@ -1,5 +1,6 @@
 """Pages on what memory buys and what cycles are lost to: their files are the model's."""
 
+import dataclasses
 import itertools
 import json
 from pathlib import Path
@@ -203,8 +204,29 @@ def test_memories_and_bus_pay_with_the_same_area() -> None:
     assert {stores["mobilenet_v2", "half", local] for local in SPACE.values["local_memory_kb"]} == {
         "4096"
     }
-    of_other = [stores["efficientnet_lite0", "half", local] for local in (64, 96, 128, 256)]
-    assert of_other == ["8192", "8192", "4096", "4096"]
+    for local in SPACE.values["local_memory_kb"]:
+        better = "8192" if local in (64, 96) else "4096"
+        assert stores["efficientnet_lite0", "half", local] == better
+    # A store that costs cycles
+    (pair,) = [
+        pair
+        for pair in trade["efficientnet_lite0"]["pairs"]["default"]
+        if pair["local_memory_kb"] == 64
+    ]
+    assert pair["warm"]["2048"] > pair["warm"]["0"]
+    # The best without a store, and the same with it
+    config = dataclasses.replace(
+        SPACE.default, pes_y=8, simd_units=64, compute_lanes=1, register_file_kb=32,
+        local_memory_kb=64, io_bandwidth_gbps=50.0, weight_store_kb=2048,
+    )  # fmt: skip
+    prediction = predict(config, named_network("efficientnet_lite0"))
+    assert prediction.total_cycles >= pair["warm"]["2048"]
+    loaded = {layer.name: layer.read_bytes for layer in prediction.layers}
+    stored = {layer.name: layer.write_bytes for layer in prediction.layers}
+    assert len(prediction.spilled) == 3
+    for name in prediction.spilled:
+        reader = name.replace("expand", "depthwise")
+        assert loaded[reader] > 16 * stored[name]
     chosen = {
         value["io_bandwidth_gbps"]: value["warm"]["accelerator"]["weight_store_kb"]
         for value in trade["efficientnet_lite0"]["bandwidths"]["half"]
