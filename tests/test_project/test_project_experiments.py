@@ -134,14 +134,14 @@ def test_the_cold_optimum_is_that_of_cold_runs() -> None:
     table = evaluate_many(list(space), named_network("resnet8"))
     budget = area(space.default).total
     allowed = table.realizable & (table["area"] <= budget)
-    default = space.flat_index(space.default)
+    point = space.flat_index(space.default)
     gains = {
         entry: claims_rhnas.optimum_gain(table, space, "latency", "free", entry)
         for entry in ("warm", "cold")
     }
     for entry, column in (("warm", "cycles"), ("cold", "cold_cycles")):
         cycles = table[column]
-        assert gains[entry] == pytest.approx(cycles[default] / cycles[allowed].min(), rel=1e-12)
+        assert gains[entry] == pytest.approx(cycles[point] / cycles[allowed].min(), rel=1e-12)
     assert gains["warm"] != gains["cold"]
     assert entries_of("latency") == ("warm", "cold")
     assert ("cold" in entries_of("edp")) == ("cold_energy" in COST_COLUMNS)
