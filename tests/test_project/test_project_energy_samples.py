@@ -23,7 +23,15 @@ from testbench.power.plan import energy_plan
 from testbench.power.samples import EnergySample
 from testbench.power.workloads import workload as network
 
-TOTALS = {"cycle": 900, "busy": 700, "mac": 40_000, "read": 3_000, "write": 500, "store": 0}
+TOTALS = {
+    "cycle": 900,
+    "busy": 700,
+    "mac": 40_000,
+    "read": 3_000,
+    "write": 500,
+    "store": 0,
+    "descriptor": 640,
+}
 PLAN = energy_plan([TINY], samples=6)
 SILICON = made_up_fits()
 

@@ -11,8 +11,9 @@ from axi_memory import MemoryPort, read_side
 from gateware_simulation import kept_unit, simulate
 from hwgen.gateware.host.fetch import FetchUnit
 from sampled import sampled
+from sim.spec.bus import DESCRIPTOR_PORT_BYTES
 from sim.spec.descriptor import DESCRIPTOR_BYTES, Queue, decode, encode
-from sim.spec.header import CHECK_OFFSET, HEADER_MAGIC, HEADER_VERSION, seal
+from sim.spec.header import CHECK_OFFSET, HEADER_MAGIC, HEADER_VERSION, program_bytes, seal
 from sim.spec.stops import StopCause
 
 FINGERPRINT = 0x89ABCDEF
@@ -118,6 +119,14 @@ def mixed(count: int) -> list[tuple[Queue, dict[str, int]]]:
         )
         drawn.append((queue, extra | {"wait": generator.randrange(8)}))
     return drawn
+
+
+@pytest.mark.parametrize("count", [0, 1, FetchUnit.DEPTH, 30])
+def test_reads_the_bytes_that_energy_is_priced_for_and_no_more(count: int) -> None:
+    run = Run(program([encode(queue, values) for queue, values in mixed(count)]), stalls=0.3)
+    assert len(run.dispatched) == count
+    beats = sum(burst.beats for burst in run.port.reads)
+    assert beats * DESCRIPTOR_PORT_BYTES == program_bytes(count)
 
 
 @pytest.mark.parametrize("latency", [2, 24, 100])
