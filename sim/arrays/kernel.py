@@ -6,6 +6,8 @@ all modules of ``sim`` that it imports. Nor would numba's see a damaged file, or
 have given one number to two kernels' code; here each has a file of its own, with a digest.
 """
 
+import contextlib
+import fcntl
 import functools
 import hashlib
 import os
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numba
+from numba.core.runtime import rtsys  # type: ignore[attr-defined]  # numba has no types
 from numba.core.serialize import dumps
 
 from sim.arrays.sources import code_digest
@@ -30,10 +33,10 @@ KERNELS_FOLDER = "kernels"
 """Name of the kernels' folder in the cache."""
 
 PARTS_TRIED = ("0.68.",)
-"""Kernels are compiled in parts (:mod:`sim.arrays.compiler`) with these versions of numba.
+"""Kernels are compiled in parts (:mod:`sim.arrays.compiler`), and loaded alone, with these versions of numba.
 
-That uses numba's inside. With other versions each kernel is compiled in numba's own way, which takes
-longer.
+That uses numba's inside. With other versions each kernel is compiled and loaded in numba's own way,
+which takes longer.
 """
 
 _ROOT = Path(__file__).parents[1]
@@ -88,22 +91,59 @@ def _compiled(function: Callable[P, R], *, counted: bool, **more: bool) -> Calla
         # Without the line that it begins in; numba's key has its bytecode.
         base = f"{function.__module__}.{function.__qualname__}"
         # Of equal sources elsewhere the code is the same; numba's own folder is of their place.
-        cache._cache_file = _KernelFiles(folder, base)
+        cache._cache_file = files = _KernelFiles(folder, base)
+        if _tried():
+            cache.load_overload = functools.partial(_load, cache)
+            compiled.compile = functools.partial(_compile_alone, compiled.compile, files)
     if hasattr(compiled, "get_call_template"):  # not where compilation is switched off
-        part = compiled
-        if pipeline := _pipeline("PartCompiler"):
-            # Kernels that call this one get a part, Python gets the kernel.
-            part = njit(no_cpython_wrapper=True, **pipeline, **options)(function)
-            compiled.get_overload = part.get_overload
+
+        @functools.cache
+        def part() -> Any:
+            """Part for the kernels that call this one; Python gets the kernel."""
+            return njit(no_cpython_wrapper=True, **_pipeline("PartCompiler"), **options)(function)
+
+        if _tried():
             compiled.part = part
-        compiled.get_call_template = functools.partial(_resolve, part.get_call_template)
+            compiled.get_overload = lambda signature: part().get_overload(signature)
+            compiled.get_call_template = lambda args, kws: _resolve(
+                part().get_call_template, args, kws
+            )
+        else:
+            compiled.get_call_template = functools.partial(_resolve, compiled.get_call_template)
     kernel: Callable[P, R] = compiled
     return kernel
 
 
+def _compile_alone(compile_it: Callable[[Any], Any], files: "_KernelFiles", signature: Any) -> Any:
+    """Compile for a signature, or load what is kept; what other processes compile is waited for.
+
+    Only where parts are compiled: no kernel is then loaded while another is compiled.
+    """
+    files.waits = True
+    try:
+        return compile_it(signature)
+    finally:
+        files.release()
+
+
+def _load(cache: Any, signature: Any, target: Any) -> Any:
+    """Return the code that is kept, or None.
+
+    numba would first read all that it can compile, with SciPy's linear algebra, which takes longer than
+    to load most kernels. Machine code needs its runtime alone; whoever compiles reads the rest.
+    """
+    rtsys.initialize(target)
+    return cache._load_overload(signature, target)
+
+
+def _tried() -> bool:
+    """Whether this is a version of numba whose inside is known."""
+    return numba.__version__.startswith(PARTS_TRIED)  # type: ignore[no-any-return]  # as above
+
+
 def _pipeline(name: str) -> dict[str, Any]:
     """Option of numba for one of our compilers, none where its version was not tried."""
-    if not numba.__version__.startswith(PARTS_TRIED):
+    if not _tried():
         return {}
     from sim.arrays import compiler
 
@@ -130,10 +170,18 @@ class _KernelFiles:
     folder : Path
     base : str
         Names the kernel.
+
+    Attributes
+    ----------
+    waits : bool
+        Whether who finds no code makes it: others that find none in this folder then wait for
+        :meth:`release`.
     """
 
     def __init__(self, folder: Path, base: str) -> None:
         self._folder, self._base = folder, base
+        self.waits = False
+        self._locked: int | None = None
 
     def _path(self, key: object) -> Path:
         name = hashlib.sha256(repr((numba.__version__, key)).encode()).hexdigest()[:24]
@@ -146,6 +194,28 @@ class _KernelFiles:
 
     def load(self, key: object) -> Any:
         """Return the code for a key, None where there is none."""
+        kept = self._read(key)
+        if kept is None and self.waits and self._locked is None:
+            self._lock()
+            kept = self._read(key)  # another may have made it meanwhile
+        return kept
+
+    def release(self) -> None:
+        """Let others go on."""
+        self.waits = False
+        if self._locked is not None:
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._locked, fcntl.LOCK_UN)  # also of processes that were forked
+            os.close(self._locked)
+            self._locked = None
+
+    def _lock(self) -> None:
+        """Wait until no other process holds the folder; a system without locks goes on at once."""
+        with contextlib.suppress(OSError):
+            self._locked = os.open(self._folder, os.O_RDONLY | os.O_CLOEXEC)
+            fcntl.flock(self._locked, fcntl.LOCK_EX)
+
+    def _read(self, key: object) -> Any:
         try:
             sealed = self._path(key).read_bytes()
         except OSError:

@@ -74,6 +74,7 @@ def _compiled(package: str, texts: Mapping[Path, bytes]) -> Modules:
     return modules
 
 
+@functools.cache
 def _read(package: str, text: bytes) -> tuple[str, list[str]]:
     """(digest of a module's own code, names that may be modules which it imports); the module is in a package."""
     tree = ast.parse(text)

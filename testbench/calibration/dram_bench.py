@@ -100,15 +100,17 @@ class DramBench:
         """Run a program, at the memory's clock or another; descriptors lie in the first banks."""
         self.progress(f"{self.system}: {name}")
         self.runs += 1
-        harness = build(self._at(clock_mhz or self.system.clock_mhz))
+        config = self._at(clock_mhz or self.system.clock_mhz)
+        # Of all clocks the RTL is the same, but for the fingerprint: only the memory knows them.
+        harness = replace(build(self.config), config=config)
         header = 4 * self.row
-        memory = MemoryModel(dram=dram_channel(harness.config, self.system))
+        memory = MemoryModel(dram=dram_channel(config, self.system))
         return MeasuredRun(
             rows=schedule_rows(commands),
-            hw=accelerator_row(harness.config),
-            structure=structure(harness.config, self.system),
+            hw=accelerator_row(config),
+            structure=structure(config, self.system),
             header=header,
-            timing=measure(harness, commands, memory, header),
+            timing=measure(harness, commands, memory, header, compiled_for=self.config),
         )
 
 

@@ -105,9 +105,14 @@ def measure(
     commands: Sequence[Command],
     memory: MemoryModel,
     data_bytes: int = DATA_BYTES,
+    *,
+    compiled_for: AcceleratorConfig | None = None,
 ) -> Timing:
-    """Run one program, whose header comes after the data, and read its trace."""
-    program = handmade_program(harness.config, commands, data_bytes)
+    """Run one program, whose header comes after the data, and read its trace.
+
+    It is compiled for the harness's configuration, or for another whose fingerprint the RTL has.
+    """
+    program = handmade_program(compiled_for or harness.config, commands, data_bytes)
     image = np.zeros((1, 1, 1, 1), np.int8)
     result = harness.run(program, image, memory=memory)
     queues = [command.queue for command in commands]

@@ -1,14 +1,22 @@
 """Kernels are compiled once for all integers, whether they are literals where they are called."""
 
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FunctionType
 from typing import Any
 
 import numpy as np
 import pytest
+from numba.core.errors import TypingError
 
 import sim.arrays.kernel
+from sim.arrays.geometry import ceil_div
 from sim.arrays.kernel import in_place, inlined, kernel
 
 
@@ -43,8 +51,8 @@ def test_a_literal_argument_is_an_integer_as_any_other(
     # What kernels call is part of them: Python's kernels of it are not made.
     assert not add.signatures
     assert not add_twice.signatures
-    assert len(add.part.signatures) == 1
-    assert len(add_twice.part.signatures) == 1
+    assert len(add.part().signatures) == 1
+    assert len(add_twice.part().signatures) == 1
 
 
 def test_kernels_compile_in_the_usual_way_with_other_versions_of_numba(
@@ -128,6 +136,67 @@ def test_a_damaged_file_of_a_kernel_is_made_again(
     assert doubled() == (0, 1)
     assert doubled() == (1, 0)
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == [file]
+
+
+def test_what_another_process_compiles_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("first", "second"):
+        monkeypatch.setattr(sim.arrays.kernel, "_CACHE", str(tmp_path / name))
+        compiled: Any = in_place(_double)
+        if name == "first":
+            compiled(np.array([3]))
+    (file,) = [path for path in (tmp_path / "first").rglob("*") if path.is_file()]
+    (folder,) = (tmp_path / "second").iterdir()
+    held = os.open(folder, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)  # as the other holds it
+    with ThreadPoolExecutor(1) as pool:
+        values = np.array([3])
+        ended = pool.submit(compiled, values)
+        with pytest.raises(TimeoutError):
+            ended.result(timeout=0.5)
+        shutil.copy(file, folder)
+        os.close(held)
+        ended.result(timeout=60)
+    assert values[0] == 6
+    assert not compiled.stats.cache_misses
+    # and it holds nothing any more
+    again = os.open(folder, os.O_RDONLY)
+    fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(again)
+
+
+def test_a_kernel_that_does_not_compile_keeps_nobody_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sim.arrays.kernel, "_CACHE", str(tmp_path))
+
+    def _wrong(values):  # type: ignore[no-untyped-def]  # numba infers the types
+        return values.no_such_attribute
+
+    with pytest.raises(TypingError, match="no_such_attribute"):
+        in_place(_wrong)(np.array([3]))
+    (folder,) = tmp_path.iterdir()
+    held = os.open(folder, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.close(held)
+
+
+def test_kept_kernels_are_loaded_without_what_compiles() -> None:
+    """And a user's own kernels are compiled with all that numba has."""
+    assert ceil_div(7, 2) == 4  # now it is kept
+    program = """
+import sys
+import numba, numpy as np
+from sim.arrays.geometry import ceil_div
+assert ceil_div(7, 2) == 4
+print("numba.np.arraymath" in sys.modules, "scipy.linalg" in sys.modules)
+print(numba.njit(lambda a: np.dot(a, a))(2.0 * np.eye(2))[0, 0])
+"""
+    run = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert run.stdout.splitlines() == ["False False", "4.0"]
 
 
 def test_kernels_run_where_nothing_can_be_kept(
