@@ -105,17 +105,18 @@ evidence: $(STAMP) ## the joint truth, searches judged by it, claims of papers (
 	$(PIP) --editable ".[nas-bench]"
 	$(BIN)/python benchmarks/trained_space.py $(AT)
 	$(BIN)/cosilico joint fashion --space examples/joint_space.toml --out $(EVIDENCE)/joint_fashion --resume $(AT)
-	$(BIN)/cosilico compare $(EVIDENCE)/joint_fashion --seeds 10 --budget 1000 --out $(EVIDENCE)/compared_fashion --resume $(AT)
+	$(BIN)/cosilico compare $(EVIDENCE)/joint_fashion --problems all --seeds 10 --budget 1000 --out $(EVIDENCE)/compared_fashion --resume $(AT)
 	$(BIN)/python benchmarks/joint_front.py --joint $(EVIDENCE)/joint_fashion
 	cp $(EVIDENCE)/compared_fashion/comparison.json benchmarks/compared_fashion.json
-	$(BIN)/python benchmarks/tune_strategies.py --joint $(EVIDENCE)/joint_fashion --seeds 4 $(AT)
+	$(BIN)/python benchmarks/tune_strategies.py --joint $(EVIDENCE)/joint_fashion --seeds 1 $(AT)
 	$(BIN)/cosilico joint nas_bench_201 --space examples/joint_space.toml --out $(EVIDENCE)/joint --resume $(AT)
 	$(BIN)/python benchmarks/joint_front.py --joint $(EVIDENCE)/joint
+	$(BIN)/python benchmarks/joint_problems.py --joint $(EVIDENCE)/joint
 	$(BIN)/python benchmarks/joint_rtl.py --joint $(EVIDENCE)/joint --work $(EVIDENCE)/joint_rtl $(AT)
-	$(BIN)/cosilico compare $(EVIDENCE)/joint --seeds 10 --budget 1000 --out $(EVIDENCE)/compared_defaults --resume $(AT)
+	$(BIN)/cosilico compare $(EVIDENCE)/joint --problems all --seeds 10 --budget 1000 --out $(EVIDENCE)/compared_defaults --resume $(AT)
 	cp $(EVIDENCE)/compared_defaults/comparison.json benchmarks/compared_joint_defaults.json
 	cp $(EVIDENCE)/compared_defaults/curves.svg docs/explanation/joint_regret.svg
-	$(BIN)/cosilico compare $(EVIDENCE)/joint --tuned benchmarks/tune_strategies.json --seeds 10 --budget 1000 --out $(EVIDENCE)/compared --resume $(AT)
+	$(BIN)/cosilico compare $(EVIDENCE)/joint --problems all --tuned benchmarks/tune_strategies.json --seeds 10 --budget 1000 --out $(EVIDENCE)/compared --resume $(AT)
 	cp $(EVIDENCE)/compared/comparison.json benchmarks/compared_joint.json
 	$(BIN)/python benchmarks/claims_rhnas.py $(AT)
 	$(BIN)/python benchmarks/claims_nahas.py $(AT)

@@ -10,7 +10,7 @@ import pytest
 
 from claim import fixed_hardware_gains, least_costs, settings_of, spread
 from claim_pages import claims as claims_block
-from claim_pages import joint_front, joint_reading, shared_accelerators, shared_front
+from claim_pages import joint_front, shared_accelerators, shared_front
 from cosilico.joint.truth import read_truth
 from joint_truth import write_joint_truth
 from project_root import ROOT
@@ -123,33 +123,6 @@ def test_every_experiment_is_made_again_by_evidence() -> None:
     for name in ("claims_rhnas", *JOINT, "one_for_many"):
         assert f"benchmarks/{name}.py" in lines
         assert (ROOT / "benchmarks" / f"{name}.json").is_file()
-
-
-def test_a_reading_names_the_strategy_that_comes_closest() -> None:
-    def entry(*regrets: float | None) -> dict[str, Any]:
-        return {
-            "searches": [
-                {
-                    "design": None if regret is None else {"regret": regret},
-                    "evaluations_within": None if regret is None else 40,
-                }
-                for regret in regrets
-            ]
-        }
-
-    results: dict[str, Any] = {
-        "joint": {"pairs": 1200},
-        "budget": 500,
-        "strategies": {"random": entry(0.02, 0.05, None), "evolution": entry(0.01, 0.0, 0.0)},
-    }
-    line = joint_reading(results)
-    assert "all 1,200 pairs" in line
-    assert "`evolution` ends within 1.00 % of its score with each of 3 seeds" in line
-    assert "within 2 % after 40 at most" in line
-    assert line.endswith("`random` 5.00 %.")
-    del results["strategies"]["evolution"]
-    assert "after" not in joint_reading(results)
-    assert joint_reading({"strategies": {}}) == "Not measured yet."
 
 
 def test_a_front_is_counted() -> None:
