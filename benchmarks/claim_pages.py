@@ -150,15 +150,15 @@ def joint_searches(results: Results) -> str:
     """Regret and excess cost of each strategy and problem, and what was spent."""
     if not results.get("problems"):
         return NOT_YET
-    titles = ("problem", "strategy", "median regret", "worst", "within 2 %", "evaluations to it")
-    titles += ("cost above least", "hypervolume", "evaluations", "trainings", "above a budget")
+    titles = ["problem", "strategy", "median regret", "worst", "within 2 %", "evaluations to it"]
+    titles += ["cost above least", "hypervolume", "evaluations", "trainings", "above a budget"]
     refused = any(
         search["violations"]
         for problem in results["problems"].values()
         for entry in problem["strategies"].values()
         for search in entry["searches"]
     )
-    titles += ("not realizable",) if refused else ()
+    titles += ["not realizable"] if refused else []
     counts = ("evaluations", "trainings", "over_budget", *(("violations",) if refused else ()))
     rows = []
     for problem_name, problem in results["problems"].items():

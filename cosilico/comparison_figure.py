@@ -23,7 +23,7 @@ _BAND = (0.1, 0.9)
 _PANEL, _PANEL_POINTS = (4.2, 2.8), 48
 """Size of a problem's panels in inches, and points of a line there."""
 
-_STYLE = {"svg.hashsalt": "cosilico", "svg.fonttype": "none"}
+_STYLE: Any = {"svg.hashsalt": "cosilico", "svg.fonttype": "none"}
 
 
 def curves(comparison: Comparison) -> str:

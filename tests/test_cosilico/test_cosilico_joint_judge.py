@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from importlib import import_module
 from itertools import pairwise
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +21,7 @@ from cosilico.joint.problems import JUDGED, PROBLEMS, accuracy_front, named_prob
 from cosilico.joint.truth import JointTruth, read_truth
 from cosilico.pinning import pinned_space
 from joint_truth import write_joint_truth
+from project_root import ROOT
 from search.evaluator import Evaluation, Evaluator
 from search.networks.cells import CellMember
 from search.objective_settings import ObjectiveSettings
@@ -340,7 +340,7 @@ def test_hardness_is_counted_over_all_pairs(truth: JointTruth, rows: list[Evalua
 def test_judged_problems_tell_strategies_apart() -> None:
     """By the counts that are kept of all pairs of NAS-Bench-201; the problem of NAHAS's exponent does not."""
     script = import_module("joint_problems")
-    content = json.loads(Path(script.__file__).with_suffix(".json").read_text())
+    content = json.loads((ROOT / "benchmarks" / "joint_problems.json").read_text())
     assert list(content["problems"]) == list(PROBLEMS)
     for name, row in content["problems"].items():
         assert row["judged"] == (name in JUDGED)

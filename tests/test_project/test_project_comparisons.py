@@ -1,6 +1,7 @@
 """Committed comparisons on joint spaces: each says what its figures are of, and those of something else are listed."""
 
 import json
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,9 @@ def test_a_state_is_of_code_and_not_of_comments(
     state = measured_state()
     assert set(state) == {"gateware", "timing", "prices", "model", "strategies"}
     assert len(set(state.values())) == len(state)
-    from cosilico import measured_state as module
-
     (tmp_path / "search").mkdir()
     file = tmp_path / "search" / "some.py"
+    module: Any = import_module("cosilico.measured_state")
     monkeypatch.setattr(module.resources, "files", lambda package: tmp_path / package)
     digests = []
     for text in ('"""A."""\nx = 1\n', '"""B."""\nx = 1  # why\n', "x = 2\n"):
@@ -74,8 +74,8 @@ def search(regret: float | None, **more: Any) -> dict[str, Any]:
 
 def results() -> dict[str, Any]:
     """Two strategies and two problems."""
-    trade = {"random": [0.05, 0.03, None], "dna": [0.0, 0.01, 0.02]}
-    tight = {"random": [0.01, 0.01, 0.01], "dna": [0.01, 0.02, 0.0]}
+    trade: dict[str, list[float | None]] = {"random": [0.05, 0.03, None], "dna": [0.0, 0.01, 0.02]}
+    tight: dict[str, list[float | None]] = {"random": [0.01, 0.01, 0.01], "dna": [0.01, 0.02, 0.0]}
     problems = {}
     for name, exponent, table in (("trade", -0.03, trade), ("tight", 0.0, tight)):
         problems[name] = {
