@@ -102,7 +102,7 @@ SCHEDULER ?=
 DATA ?=
 EVIDENCE := build/evidence
 AT := --jobs $(JOBS) $(if $(SCHEDULER),--scheduler $(SCHEDULER))
-JUDGE := --seeds 10 --budget 1000 --resume $(AT)
+JUDGE := --problems all --seeds 10 --budget 1000 --resume $(AT)
 # What a step needs of another is said below; all that does not need a step that failed is made.
 EVIDENCE_STEPS := evidence-fashion evidence-claims-rhnas evidence-shared evidence-tuned evidence-joint evidence-rtl evidence-defaults evidence-judged evidence-claims-nahas evidence-claims-dna evidence-claims-jiang
 .PHONY: $(EVIDENCE_STEPS)
@@ -119,11 +119,12 @@ evidence-fashion:
 	cp $(EVIDENCE)/compared_fashion/comparison.json benchmarks/compared_fashion.json
 
 evidence-tuned: evidence-fashion
-	$(BIN)/python benchmarks/tune_strategies.py --joint $(EVIDENCE)/joint_fashion --seeds 4 $(AT)
+	$(BIN)/python benchmarks/tune_strategies.py --joint $(EVIDENCE)/joint_fashion --seeds 1 $(AT)
 
 evidence-joint:
 	$(BIN)/cosilico joint nas_bench_201 --space examples/joint_space.toml --out $(EVIDENCE)/joint --resume $(AT)
 	$(BIN)/python benchmarks/joint_front.py --joint $(EVIDENCE)/joint
+	$(BIN)/python benchmarks/joint_problems.py --joint $(EVIDENCE)/joint
 
 evidence-rtl: evidence-joint
 	$(BIN)/python benchmarks/joint_rtl.py --joint $(EVIDENCE)/joint --work $(EVIDENCE)/joint_rtl $(AT)

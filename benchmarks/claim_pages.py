@@ -7,6 +7,9 @@ from statistics import median
 from typing import Any
 
 from claim_verdicts import percent, times
+from cosilico.comparison_joint_summary import WITHIN
+from cosilico.joint.problems import PROBLEMS
+from joint_problems import is_telling
 from page_tables import NOT_YET, table_lines
 
 __all__ = [
@@ -15,7 +18,9 @@ __all__ = [
     "default_gains",
     "joint_front",
     "joint_in_rtl",
+    "joint_problems",
     "joint_reading",
+    "joint_regrets",
     "joint_searches",
     "learned_proposals",
     "shared_accelerators",
@@ -132,58 +137,153 @@ def joint_in_rtl(results: Results) -> str:
     return "\n".join(table_lines(titles, rows, text=1))
 
 
+def joint_problems(results: Results) -> str:
+    """How hard each problem is: its optimum, and what is within reach of it."""
+    titles = (
+        "problem",
+        "what is searched",
+        "score",
+        "budgets",
+        "accuracy of the best",
+        "its latency",
+    )
+    titles += ("networks within 2 %", "accelerators", "pairs", "random pairs", "tells apart")
+    clock_mhz = results["clock_mhz"]
+    rows = []
+    for name, row in results["problems"].items():
+        exponent, best = row["cost_exponent"], row["optimum"]
+        score = f"accuracy · {row['metric']}^{exponent}" if exponent else "accuracy"
+        budgets = [f"{row['area_budget']:.2f} mm²"]
+        if row["cycles_budget"] is not None:
+            budgets.append(f"{row['cycles_budget'] / clock_mhz / 1000:.3g} ms")
+        budgets += [f"`{field} = {value}`" for field, value in row["pins"].items()]
+        latency = f"{best['cycles'] / clock_mhz / 1000:.3f} ms"
+        cells = [f"{100 * best['accuracy']:.2f} %", latency]
+        cells += [f"{row[count]:,}" for count in ("networks_within", "accelerators_within")]
+        cells += [
+            f"{row['pairs_within']:,} of {row['pairs_allowed']:,}",
+            f"{row['random_pairs']:,}",
+        ]
+        told = "yes" if is_telling(row, results["networks"]) else "no"
+        rows.append([f"`{name}`", PROBLEMS[name].text, score, ", ".join(budgets), *cells, told])
+    return "\n".join(table_lines(titles, rows, text=4))
+
+
 def joint_reading(results: Results) -> str:
-    """Sentences on the strategies that come closest to the joint optimum, and on the others."""
-    if not results.get("strategies"):
+    """Sentences on the strategies that come closest to the joint optima, and on the others."""
+    if not results.get("problems"):
         return NOT_YET
+    problems, ranks = results["problems"], mean_ranks(results)
+    order = sorted(ranks, key=lambda name: (ranks[name], name))
+    best = order[0]
     regrets = {
         name: [
-            1.0 if search["design"] is None else search["design"]["regret"]
-            for search in entry["searches"]
+            final_regret(search)
+            for problem in problems.values()
+            for search in problem["strategies"][name]["searches"]
         ]
-        for name, entry in results["strategies"].items()
+        for name in order
     }
-    order = sorted(regrets, key=lambda name: (median(regrets[name]), max(regrets[name])))
-    best = order[0]
-    searches = results["strategies"][best]["searches"]
-    counts = sorted(search["evaluations_within"] or math.inf for search in searches)
-    reached = counts[-1]  # with every seed
-    within = "" if reached == math.inf else f", and within 2 % after {reached:,} at most"
-    behind = ", ".join(f"`{name}` {100 * median(regrets[name]):.2f} %" for name in order[1:])
+    near = {name: sum(regret <= WITHIN for regret in regrets[name]) for name in order}
+    behind = ", ".join(
+        f"`{name}` {near[name]} ({100 * median(regrets[name]):.2f} %)" for name in order[1:]
+    )
+    several = len(problems) > 1
+    asked = f"{len(problems)} problems" if several else f"the problem `{next(iter(problems))}`"
+    others = f" Of the others, by their mean rank: {behind}." if behind else ""
     return (
-        f"Of all {results['joint']['pairs']:,} pairs of networks and accelerators the best is known. With {results['budget']:,} evaluations, "
-        f"`{best}` ends within {100 * max(regrets[best]):.2f} % of its score with each of {len(searches)} seeds{within}. "
-        f"The others, median of the seeds: {behind}."
+        f"Of all {results['pairs']:,} pairs of networks and accelerators the best is known for {asked}. With {results['budget']:,} evaluations, "
+        f"`{best}` comes closest: {near[best]} of its {len(regrets[best])} searches end within 2 % of the best score, with a median regret of "
+        f"{100 * median(regrets[best]):.2f} % and {100 * max(regrets[best]):.2f} % at most.{others}"
     )
 
 
-def joint_searches(results: Results) -> str:
-    """Regret of each strategy from the joint optimum, and what it spent."""
-    if not results.get("strategies"):
+def joint_regrets(results: Results) -> str:
+    """Median regret of each strategy by problem, and its mean rank."""
+    if not results.get("problems"):
         return NOT_YET
-    titles = ["strategy", "median regret", "worst", "within 2 %", "hypervolume", "evaluations"]
-    titles += ["trainings", "not realizable", "above a budget", "CPU s"]
+    problems, ranks = results["problems"], mean_ranks(results)
+    titles = ("strategy", "mean rank", *(f"`{name}`" for name in problems))
     rows = []
-    for name, entry in results["strategies"].items():
-        searches = entry["searches"]
-        designs = [search["design"] for search in searches]
-        regrets = [1.0 if design is None else design["regret"] for design in designs]
-        seconds = [design["cpu_s"] for design in designs if design is not None]
-        rows.append(
-            [
-                name,
-                f"{100 * median(regrets):.2f} %",
-                f"{100 * max(regrets):.2f} %",
-                f"{sum(regret <= 0.02 for regret in regrets)} of {len(regrets)}",
-                f"{median(search['hypervolume'] for search in searches):.4f}",
-                *(
-                    f"{median(search[figure] for search in searches):,.0f}"
-                    for figure in ("evaluations", "trainings", "violations", "over_budget")
-                ),
-                f"{median(seconds or [0]):.0f}",
-            ]
-        )
+    for name in sorted(ranks, key=lambda name: (ranks[name], name)):
+        cells = []
+        for problem in problems.values():
+            searches = problem["strategies"][name]["searches"]
+            regrets = [final_regret(search) for search in searches]
+            near = sum(regret <= WITHIN for regret in regrets)
+            cells.append(f"{regret_text(problem, median(regrets))} ({near}/{len(regrets)})")
+        rows.append([name, f"{ranks[name]:.1f}", *cells])
     return "\n".join(table_lines(titles, rows, text=1))
+
+
+def joint_searches(results: Results) -> str:
+    """Regret and excess cost of each strategy and problem, and what was spent."""
+    if not results.get("problems"):
+        return NOT_YET
+    titles = ["problem", "strategy", "median regret", "worst", "within 2 %", "evaluations to it"]
+    titles += ["cost above least", "hypervolume", "evaluations", "trainings", "above a budget"]
+    refused = any(
+        search["violations"]
+        for problem in results["problems"].values()
+        for entry in problem["strategies"].values()
+        for search in entry["searches"]
+    )
+    titles += ["not realizable"] if refused else []
+    counts = ("evaluations", "trainings", "over_budget", *(("violations",) if refused else ()))
+    rows = []
+    for problem_name, problem in results["problems"].items():
+        for name, entry in problem["strategies"].items():
+            searches = entry["searches"]
+            regrets = [final_regret(search) for search in searches]
+            designs = [search["design"] for search in searches if search["design"] is not None]
+            reached = sorted(search["evaluations_within"] or math.inf for search in searches)
+            middle = reached[len(reached) // 2]
+            volumes = [search["hypervolume"].get("end") for search in searches]
+            known = [volume for volume in volumes if volume is not None]
+            rows.append(
+                [
+                    f"`{problem_name}`",
+                    name,
+                    regret_text(problem, median(regrets)),
+                    regret_text(problem, max(regrets)),
+                    f"{sum(regret <= WITHIN for regret in regrets)} of {len(regrets)}",
+                    "never" if middle == math.inf else f"{middle:,}",
+                    f"{100 * median(design['excess_cost'] for design in designs):.1f} %"
+                    if designs
+                    else "no design",
+                    f"{median(known):.3f}" if known else "not measured",
+                    *(f"{median(search[count] for search in searches):,.0f}" for count in counts),
+                ]
+            )
+    none = "" if refused else "\n\nEvery pair of these searches is realizable."
+    return "\n".join(table_lines(titles, rows, text=2)) + none
+
+
+def final_regret(search: Results) -> float:
+    """Regret of a search's design; 1 where it has none."""
+    return 1.0 if search["design"] is None else float(search["design"]["regret"])
+
+
+def regret_text(problem: Results, regret: float) -> str:
+    """Regret in percent of the score; in points where that is an accuracy."""
+    if problem["cost_exponent"] == 0:
+        return f"{100 * regret * problem['optimum']['score']:.2f} points"
+    return f"{100 * regret:.2f} %"
+
+
+def mean_ranks(results: Results) -> dict[str, float]:
+    """Mean over the problems of each strategy's rank by its median regret, 1 for the best. Equal strategies share theirs."""
+    ranks: dict[str, list[float]] = {}
+    for problem in results["problems"].values():
+        medians = {
+            name: median(final_regret(search) for search in entry["searches"])
+            for name, entry in problem["strategies"].items()
+        }
+        for name, own in medians.items():
+            better = sum(other < own for other in medians.values())
+            equal = sum(other == own for other in medians.values())
+            ranks.setdefault(name, []).append(better + (equal + 1) / 2)
+    return {name: sum(each) / len(each) for name, each in ranks.items()}
 
 
 def tuned_strategies(results: Results) -> str:
@@ -208,7 +308,11 @@ def tuned_strategies(results: Results) -> str:
         ]
         for name, row in results["strategies"].items()
     ]
-    return "\n".join(table_lines(titles, rows, text=2))
+    tried = (
+        f"Each of the settings was tried on {len(results['problems'])} problems with {results['seeds']} seeds each, searches of "
+        f"{results['budget']:,} evaluations."
+    )
+    return "\n".join([*table_lines(titles, rows, text=2), "", tried])
 
 
 def shared_accelerators(results: Results) -> str:

@@ -14,6 +14,7 @@ from claim_gains import pinned
 from cosilico.accelerators import named_space
 from cosilico.comparison_joint_run import EPOCH_SHARE, joint_target
 from cosilico.joint.judge import JointJudge
+from cosilico.joint.problem import JointProblem
 from cosilico.joint.source import joint_digests, read_joint, resolved
 from cosilico.joint.space import COLUMNS, JointSpace
 from proposals import ProposalLog, beyond, not_realizable
@@ -137,7 +138,8 @@ def searched(task: JointTask, seed: int) -> dict[str, Any]:
 
 def judge_of(truth: JointSpace, objective: Objective) -> JointJudge:
     """Judge of pairs by an objective on all accelerators."""
-    return JointJudge(truth, objective, joint_target(truth, objective))
+    problem = JointProblem(name="claim", objective=objective)
+    return JointJudge(truth, problem, joint_target(truth, problem))
 
 
 def _accelerators(truth: JointSpace, name: str) -> tuple[HardwareSpace, CostModel]:

@@ -4,18 +4,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-import torch
-
 from claim import Settings
 from cosilico.cache import document_digest, source_digest
-from cosilico.comparison_joint_run import EPOCH_SHARE, joint_target
-from cosilico.joint.judge import JointJudge
-from cosilico.joint.source import joint_digests, read_joint, resolved
+from cosilico.comparison_joint_run import judged_search, keep_truth
+from cosilico.joint.problem import JointProblem
+from cosilico.joint.source import joint_digests, resolved
 from cosilico.joint.space import JointSpace
 from cosilico.progress import progress_bar
 from cosilico.tasks import run_all
-from search.finalist import FINAL
-from search.in_memory import co_search_in_memory
 from search.strategies.settings import PairBudgetSettings
 from sim.cost.area import area_budget
 from sim.cost.objective import Metric, Objective
@@ -25,9 +21,6 @@ __all__ = ["Searched", "objective_of", "run_searches"]
 
 Searched = Mapping[str, Any]
 """Record that :func:`searched` returns."""
-
-_kept: list[tuple[JointSpace, dict[str, JointJudge]]] = []
-"""Truth and judges of a process."""
 
 
 def objective_of(
@@ -39,13 +32,9 @@ def objective_of(
     )
 
 
-def keep(subject: str) -> None:
-    """Prepare a process."""
-    torch.set_num_threads(1)
-    _kept[:] = [(read_joint(subject), {})]
-
-
-def searched(chosen: PairBudgetSettings, objective: Objective, seed: int) -> dict[str, Any]:
+def searched(
+    chosen: PairBudgetSettings, asked: Objective | JointProblem, seed: int
+) -> dict[str, Any]:
     """Run a co-search; return what it spent, and its design beside the truth.
 
     Returns
@@ -54,21 +43,9 @@ def searched(chosen: PairBudgetSettings, objective: Objective, seed: int) -> dic
         ``evaluations``, ``trainings``, ``networks`` (that were evaluated), ``violations``, ``over_budget`` : int;
         ``score``, ``regret``, ``accuracy``, ``cost`` : float, of the design, None where there is none.
     """
-    truth, judges = _kept[0]
-    key = repr(objective)
-    if key not in judges:
-        judges[key] = JointJudge(truth, objective, joint_target(truth, objective))
-    judge = judges[key]
-    made = co_search_in_memory(
-        truth.networks,
-        truth.space,
-        objective,
-        chosen,
-        truth.costs,
-        seed=seed,
-        steps=max(1, chosen.budget // EPOCH_SHARE),
-    )
-    counted = [row for row in made.history if row.phase != FINAL]
+    problem = JointProblem(name="", objective=asked) if isinstance(asked, Objective) else asked
+    search = judged_search(problem, chosen, seed)
+    made, judge, counted, objective = search.made, search.judge, search.counted, problem.objective
     record: dict[str, Any] = {
         "evaluations": len(counted),
         "trainings": len(made.trainings),
@@ -92,7 +69,7 @@ def searched(chosen: PairBudgetSettings, objective: Objective, seed: int) -> dic
 
 
 def run_searches(
-    settings: Settings, tasks: Mapping[str, tuple[PairBudgetSettings, Objective]]
+    settings: Settings, tasks: Mapping[str, tuple[PairBudgetSettings, Objective | JointProblem]]
 ) -> dict[str, list[Searched]]:
     """Run searches with all seeds; a run that was ended goes on with the same command.
 
@@ -101,7 +78,7 @@ def run_searches(
     Parameters
     ----------
     settings : Settings
-    tasks : mapping of name to settings and objective
+    tasks : mapping of name to settings and objective, or problem
 
     Returns
     -------
@@ -111,9 +88,7 @@ def run_searches(
     identity = {
         **joint_digests(str(settings.joint)),
         "sources": source_digest("search", "sim"),
-        "tasks": {
-            name: [asdict(chosen), repr(objective)] for name, (chosen, objective) in tasks.items()
-        },
+        "tasks": {name: [asdict(chosen), repr(asked)] for name, (chosen, asked) in tasks.items()},
     }
     file = f"searches-{document_digest(identity)[:16]}.jsonl"
     journal = Journal(settings.work / file, identity)
@@ -126,7 +101,7 @@ def run_searches(
             settings.jobs,
             report,
             scheduler=settings.scheduler,
-            prepare=keep,
+            prepare=keep_truth,
             arguments=(resolved(str(settings.joint)),),
         )
     return {

@@ -2,8 +2,8 @@
 
     python benchmarks/tune_strategies.py --joint DIR [--work DIR] [--out FILE] [--seeds N] [--budget N] [--smoke]
 
-The first settings that are tried are the defaults, and the others are drawn. Each are tried with all seeds, and those with the
-least mean regret are chosen; the defaults, where none are better. `cosilico compare --tuned FILE` takes the file.
+The first settings that are tried are the defaults, and the others are drawn. Each are tried on every problem that co-searches are judged by,
+with all seeds, and those with the least mean regret are chosen; the defaults, where none are better. `cosilico compare --tuned FILE` takes the file.
 What was ended goes on with the same command.
 """
 
@@ -17,9 +17,10 @@ import numpy as np
 
 from claim import Settings, settings_of
 from cosilico.comparison_experiment import budgeted
+from cosilico.joint.problems import JUDGED, named_problems
 from cosilico.joint.source import read_joint
 from cosilico.tuned_strategies import DECIDED, SCHEMA, networks_digest
-from joint_searches import Searched, objective_of, run_searches
+from joint_searches import Searched, run_searches
 from search.strategies.settings import PairBudgetSettings
 from sim.spec.files import write_atomic
 
@@ -27,6 +28,8 @@ __all__ = ["CHOICES", "LEFT", "measure"]
 
 TRIED, SMOKE_TRIED = 16, 3
 """Settings that are tried for each strategy."""
+
+SMOKE_PROBLEMS = ("trade", "medium")
 
 _TRIAL = {
     "trials_per_update": (5, 10, 20, 50),
@@ -102,27 +105,33 @@ def main() -> None:
 def measure(settings: Settings) -> dict[str, Any]:
     """Search with all settings, write those that are chosen, and return the file's content."""
     truth = read_joint(str(settings.joint))
-    objective = objective_of(truth, "latency")
+    problems = named_problems(SMOKE_PROBLEMS if settings.smoke else JUDGED, truth)
     tried = {
         name: candidates(name, settings.budget, SMOKE_TRIED if settings.smoke else TRIED)
         for name in CHOICES
     }
     tasks = {
-        f"{name}:{place}": (made, objective)
+        f"{name}:{place}:{problem.name}": (made, problem)
         for name, listed in tried.items()
         for place, (_, made) in enumerate(listed)
+        for problem in problems
     }
     searches = run_searches(settings, tasks)
     strategies = {}
     for name, listed in tried.items():
-        regrets = [mean_regret(searches[f"{name}:{place}"]) for place in range(len(listed))]
-        best = int(
-            np.argmin(regrets)
-        )  # of equal figures the first, that of the defaults before all
+        by_problem = [
+            {each.name: mean_regret(searches[f"{name}:{place}:{each.name}"]) for each in problems}
+            for place in range(len(listed))
+        ]
+        regrets = [float(np.mean(list(means.values()))) for means in by_problem]
+        # Of equal figures the first, that of the defaults before all
+        best = int(np.argmin(regrets))
         strategies[name] = {
             "chosen": listed[best][0],
             "mean_regret": regrets[best],
             "default_mean_regret": regrets[0],
+            "mean_regret_by_problem": by_problem[best],
+            "default_mean_regret_by_problem": by_problem[0],
             "tried": len(listed),
         }
     content = {
@@ -130,7 +139,7 @@ def measure(settings: Settings) -> dict[str, Any]:
         "benchmark": truth.benchmark,
         "networks": networks_digest(truth),
         "space": truth.space.name,
-        "metric": objective.metric,
+        "problems": {each.name: each.to_json() for each in problems},
         "budget": settings.budget,
         "seeds": settings.seeds,
         "smoke": settings.smoke,
@@ -180,7 +189,7 @@ def candidates(
 
 
 def mean_regret(rows: Sequence[Searched]) -> float:
-    """Mean over the seeds; 1 where a search has no design."""
+    """Mean over the seeds of a problem; 1 where a search has no design."""
     return float(np.mean([1.0 if row["regret"] is None else row["regret"] for row in rows]))
 
 

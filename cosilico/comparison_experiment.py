@@ -36,7 +36,6 @@ __all__ = [
     "budgeted",
     "co_search_contenders",
     "compare_co_searches",
-    "write_comparison",
 ]
 
 SEARCHES = "searches"
@@ -197,13 +196,8 @@ def compare_co_searches(
                 for key, (name, seed) in keys.items()
             ),
         )
-        write_comparison(comparison, out)
+        write_atomic(out / CURVES_FILE, csv_text(comparison))
+        drawn(comparison, "co_search_curves", out / FIGURE_FILE)
+        write_atomic(out / RESULTS_FILE, json.dumps(comparison.to_json(), indent=1) + "\n")
+        reported(out)
     return comparison
-
-
-def write_comparison(comparison: CoSearchComparison, out: Path) -> None:
-    """Write curves, figure, results and report of a comparison into its folder."""
-    write_atomic(out / CURVES_FILE, csv_text(comparison))
-    drawn(comparison, "co_search_curves", out / FIGURE_FILE)
-    write_atomic(out / RESULTS_FILE, json.dumps(comparison.to_json(), indent=1) + "\n")
-    reported(out)

@@ -3,7 +3,7 @@
 import csv
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,8 @@ from cosilico.console import Column, fitted_table
 __all__ = [
     "BASELINE",
     "SCHEMA",
-    "WITHIN",
     "CoSearchComparison",
     "CoSearchRun",
-    "JointFigures",
     "csv_text",
     "results_table",
 ]
@@ -27,9 +25,6 @@ SCHEMA = 1
 
 BASELINE = "random"
 """Strategy against which wins are counted."""
-
-WITHIN = 0.02
-"""Regret that counts as reaching the joint optimum."""
 
 JUDGES = ("score", "hypervolume", "anytime_score")
 """Values by which a search is better than another; the higher, the better."""
@@ -50,11 +45,6 @@ class CoSearchRun:
         Share in (1 - validation accuracy, cost) of the evaluated pairs.
     design : dict or None
         Figures of the result; None where no design was feasible.
-    trainings, violations, over_budget : int or None
-        On a joint enumeration, networks whose accuracy was looked up, and pairs that were not realizable or
-        were above a budget.
-    trained : list of int or None
-        Trainings at each entry of the curve.
     """
 
     strategy: str
@@ -63,10 +53,6 @@ class CoSearchRun:
     curve: Sequence[Sequence[float]]
     hypervolume: float
     design: Mapping[str, Any] | None
-    trainings: int | None = None
-    violations: int | None = None
-    over_budget: int | None = None
-    trained: Sequence[int] | None = None
 
     def score_after(self, evaluations: int) -> float:
         """Best score after so many evaluations; minus infinity where no pair was feasible."""
@@ -83,39 +69,6 @@ class CoSearchRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JointFigures:
-    """The truth that the searches on a joint enumeration are judged by.
-
-    Parameters
-    ----------
-    accuracy : str
-        Kind of the accuracies.
-    pairs : int
-    area_budget : float
-    network : str
-        Of the pair with the best soft score.
-    accelerator : dict
-    best_accuracy, best_cost, best_score : float
-    tuned : dict or None
-        What the strategies' settings were tuned to, and where; None for their defaults.
-    """
-
-    accuracy: str
-    pairs: int
-    area_budget: float
-    network: str
-    accelerator: Mapping[str, Any]
-    best_accuracy: float
-    best_cost: float
-    best_score: float
-    tuned: Mapping[str, Any] | None = None
-
-    def regret(self, score: float) -> float:
-        """Share of the best score that a score lacks; 1 where there is none."""
-        return 1 - max(score, 0.0) / self.best_score
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class CoSearchComparison:
     """All co-searches of a comparison.
 
@@ -126,8 +79,6 @@ class CoSearchComparison:
     target : float
         Cost at which the soft score is the accuracy.
     runs : tuple of CoSearchRun
-    joint : JointFigures or None
-        None where the best of all pairs is not known.
     """
 
     experiment: str
@@ -136,7 +87,6 @@ class CoSearchComparison:
     budget: int
     target: float
     runs: tuple[CoSearchRun, ...]
-    joint: JointFigures | None = None
 
     @property
     def strategies(self) -> tuple[str, ...]:
@@ -163,53 +113,9 @@ class CoSearchComparison:
             "seeds": len(values),
         }
 
-    def regrets(self, strategy: str, evaluations: int) -> NDArray[np.float64]:
-        """Regret of each seed's best pair with a known accuracy, after so many evaluations."""
-        if self.joint is None:
-            raise ValueError("a regret needs the best of all pairs")
-        return np.array(
-            [self.joint.regret(score) for score in self.scores(strategy, evaluations).tolist()]
-        )
-
-    def final_regrets(self, strategy: str) -> list[float]:
-        """Regret of each seed's design; 1 where there is none."""
-        return [
-            1.0 if run.design is None else float(run.design["regret"])
-            for run in self.runs_of(strategy)
-        ]
-
-    def evaluations_within(self, strategy: str) -> list[int | None]:
-        """Evaluations after which each seed was within :data:`WITHIN` of the joint optimum; None for never."""
-        if self.joint is None:
-            raise ValueError("a regret needs the best of all pairs")
-        reached: list[int | None] = []
-        for run in self.runs_of(strategy):
-            near = (int(n) for n, score in run.curve if self.joint.regret(score) <= WITHIN)
-            reached.append(next(near, None))
-        return reached
-
     def figures(self, strategy: str, name: str) -> list[float]:
         """A figure of every design of a strategy."""
         return [run.design[name] for run in self.runs_of(strategy) if run.design is not None]
-
-    def _on_joint(self, run: CoSearchRun) -> dict[str, Any]:
-        """Figures of a search that only a joint enumeration gives."""
-        if self.joint is None:
-            return {}
-        return {
-            "trainings": run.trainings,
-            "violations": run.violations,
-            "over_budget": run.over_budget,
-            "regret": {
-                str(count): self.joint.regret(run.score_after(count))
-                for count in (100, 200, 500, 1000, 2000, 5000)
-                if count <= self.budget
-            }
-            | {"end": self.joint.regret(run.score_after(run.evaluations))},
-            "evaluations_within": self.evaluations_within(run.strategy)[
-                [each.seed for each in self.runs_of(run.strategy)].index(run.seed)
-            ],
-        }
 
     def to_json(self) -> dict[str, Any]:
         """Content of ``comparison.json``."""
@@ -220,7 +126,6 @@ class CoSearchComparison:
             "metric": self.metric,
             "budget": self.budget,
             "target_cost": self.target,
-            **({} if self.joint is None else {"joint": asdict(self.joint)}),
             "strategies": {
                 strategy: {
                     "wins_against_random": {judge: self.wins(strategy, judge) for judge in JUDGES},
@@ -231,7 +136,6 @@ class CoSearchComparison:
                             "anytime_score": run.curve[-1][1] if run.curve else None,
                             "hypervolume": run.hypervolume,
                             "design": run.design,
-                            **self._on_joint(run),
                         }
                         for run in self.runs_of(strategy)
                     ],

@@ -1,7 +1,9 @@
-"""Co-searches on a joint enumeration side by side: judged by the best of all pairs."""
+"""Co-searches on a joint enumeration side by side: judged by the best of all pairs, problem by problem."""
 
+import json
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,30 +13,39 @@ from cosilico.comparison import (
     FIGURE_FILE,
     RESULTS_FILE,
     RUNS_FILE,
+    drawn,
+    reported,
 )
-from cosilico.comparison_experiment import (
-    CoSearchComparisonSettings,
-    budgeted,
-    write_comparison,
-)
-from cosilico.comparison_experiment_summary import CoSearchComparison, CoSearchRun, JointFigures
+from cosilico.comparison_experiment import CoSearchComparisonSettings, budgeted
 from cosilico.comparison_joint_run import compare_on_truth, joint_target, keep_truth
+from cosilico.comparison_joint_summary import (
+    JointComparison,
+    JointRun,
+    ProblemComparison,
+    curves_text,
+    volumes_text,
+)
 from cosilico.comparison_labels import require_different
 from cosilico.folder import Contents, open_folder
 from cosilico.gateware import current_calibration
 from cosilico.joint.judge import JointJudge
+from cosilico.joint.problem import JointProblem, StatedProblem
+from cosilico.joint.problems import named_problems
 from cosilico.joint.source import joint_digests, joint_files, read_joint, resolved
+from cosilico.joint.space import JointSpace
+from cosilico.measured_state import measured_state
 from cosilico.progress import progress_bar
 from cosilico.run_folder import REPORT_FILE
 from cosilico.tasks import run_all
 from cosilico.tuned_strategies import TunedStrategies
 from search.strategies.settings import PairBudgetSettings
-from sim.cost.area import area_budget as space_budget
-from sim.cost.objective import Metric, Objective
 from sim.spec.errors import CosilicoError
+from sim.spec.files import write_atomic
 from testbench.validation.journal import Journal
 
-__all__ = ["JointComparisonSettings", "compare_on_joint"]
+__all__ = ["VOLUMES_FILE", "JointComparisonSettings", "compare_on_joint", "joint_contenders"]
+
+VOLUMES_FILE = "hypervolume.csv"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,27 +56,45 @@ class JointComparisonSettings(CoSearchComparisonSettings):
     ----------
     strategies : tuple of str
     seeds : int
+        Searches of each strategy for each problem.
     budget : int
         Evaluations of a search at most, and trainings at most: networks whose accuracy it looks up.
-    metric : "latency", "energy", "area" or "edp"
-    area_budget : float or None
-        Largest area in mm²; that of the space if None.
+    problems : tuple of str
+        Names of :data:`cosilico.joint.problems.PROBLEMS`.
+    stated : StatedProblem or None
+        Problem in the place of those that are named.
     tuned : TunedStrategies or None
         Settings of the strategies, tuned on another space; defaults if None.
     """
 
-    metric: Metric = "latency"
-    area_budget: float | None = None
+    problems: tuple[str, ...] = ("trade",)
+    stated: StatedProblem | None = None
     tuned: TunedStrategies | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Fields as a JSON object."""
         shared = CoSearchComparisonSettings.to_json(self)
         tuned = {} if self.tuned is None else {"tuned": self.tuned.to_json()}
-        return shared | {"metric": self.metric, "area_budget": self.area_budget} | tuned
+        if self.stated is not None:
+            return shared | {"stated": self.stated.to_json()} | tuned
+        return shared | {"problems": list(self.problems)} | tuned
+
+    def posed(self, truth: JointSpace) -> tuple[JointProblem, ...]:
+        """Problems on a joint space.
+
+        Raises
+        ------
+        CosilicoError
+            If there is no such problem.
+        """
+        if self.stated is not None:
+            return (self.stated.of(truth),)
+        return named_problems(self.problems, truth)
 
 
-def joint_contenders(settings: JointComparisonSettings, objective: Objective) -> dict[str, Any]:
+def joint_contenders(
+    settings: JointComparisonSettings, problem: JointProblem
+) -> dict[str, PairBudgetSettings]:
     """Settings of every strategy, all with the same budget, and as tuned where that is asked for.
 
     Raises
@@ -80,7 +109,7 @@ def joint_contenders(settings: JointComparisonSettings, objective: Objective) ->
             chosen[name] = budgeted(name, settings.budget)
             if settings.tuned is not None:
                 chosen[name] = settings.tuned.applied(chosen[name])
-            chosen[name].require_objective(objective)
+            chosen[name].require_objective(problem.objective)
         except ValueError as error:
             raise CosilicoError(f"strategy {name}: {error}") from None
     require_different(settings.strategies)
@@ -96,8 +125,8 @@ def compare_on_joint(
     scheduler: str | None = None,
     resume: bool = False,
     force: bool = False,
-) -> CoSearchComparison:
-    """Run all co-searches in processes, and write table, curves and figure into a folder.
+) -> JointComparison:
+    """Run all co-searches of all problems in processes, and write tables, curves and figure into a folder.
 
     No search trains a network: accuracies are looked up, and costs, too, where all pairs are there. A comparison that was ended at
     any instant goes on with ``resume``; a search that was under way is begun again.
@@ -119,22 +148,23 @@ def compare_on_joint(
     truth = read_joint(subject)
     if settings.tuned is not None:
         settings.tuned.require_for(truth, settings.budget)
-    budget = settings.area_budget
-    objective = Objective(
-        metric=settings.metric,
-        area_budget=space_budget(truth.space) if budget is None else budget,
-    )
-    chosen = joint_contenders(settings, objective)
+    problems = settings.posed(truth)
+    chosen = {each.name: joint_contenders(settings, each) for each in problems}
     current_calibration()
-    target = joint_target(truth, objective)
-    judge = JointJudge(truth, objective, target)
+    targets = {each.name: joint_target(truth, each) for each in problems}
+    judges = {each.name: JointJudge(truth, each, targets[each.name]) for each in problems}
     identity = {
         **joint_digests(subject),
         "settings": document_digest(settings.to_json()),
         "sources": source_digest("search", "sim"),
     }
-    keys = {f"{name}:{seed}": (name, seed) for name in chosen for seed in range(settings.seeds)}
-    files = (RUNS_FILE, CURVES_FILE, FIGURE_FILE, RESULTS_FILE, REPORT_FILE)
+    searches = {
+        _key(each.name, name, seed): (each, chosen[each.name][name], seed)
+        for each in problems
+        for name in settings.strategies
+        for seed in range(settings.seeds)
+    }
+    files = (RUNS_FILE, CURVES_FILE, VOLUMES_FILE, FIGURE_FILE, RESULTS_FILE, REPORT_FILE)
     contents = Contents(command="compare", identity=identity, files=files, resumable=True)
     with (
         open_folder(out, contents, inputs=joint_files(subject), resume=resume, force=force),
@@ -142,36 +172,64 @@ def compare_on_joint(
     ):
         journal = Journal(out / RUNS_FILE, {"comparison": dict(identity)})
         run_all(
-            {key: (chosen[name], seed) for key, (name, seed) in keys.items()},
+            searches,
             compare_on_truth,
             journal,
             jobs or os.cpu_count() or 1,
             report,
             scheduler=scheduler,
             prepare=keep_truth,
-            arguments=(resolved(subject), objective, target),
+            arguments=(resolved(subject),),
         )
-        comparison = CoSearchComparison(
-            experiment=truth.benchmark,
+        comparison = JointComparison(
+            benchmark=truth.benchmark,
             space=truth.space.name,
-            metric=settings.metric,
+            accuracy=str(truth.accuracy),
+            pairs=truth.pairs,
             budget=settings.budget,
-            target=target,
-            runs=tuple(
-                CoSearchRun(strategy=name, seed=seed, **journal.records[key])
-                for key, (name, seed) in keys.items()
+            digests=measured_state(),
+            problems=tuple(
+                _judged(
+                    each, judges[each.name], targets[each.name], truth, settings, journal.records
+                )
+                for each in problems
             ),
-            joint=JointFigures(
-                accuracy=str(truth.accuracy),
-                pairs=truth.pairs,
-                area_budget=objective.area_budget,
-                network=judge.optimum.network,
-                accelerator=truth.space.at(judge.optimum.accelerator).to_json(),
-                best_accuracy=judge.optimum.accuracy,
-                best_cost=judge.optimum.cost,
-                best_score=judge.optimum.score,
-                tuned=None if settings.tuned is None else settings.tuned.to_json(),
-            ),
+            tuned=None if settings.tuned is None else settings.tuned.to_json(),
         )
-        write_comparison(comparison, out)
+        _write(comparison, out)
     return comparison
+
+
+def _key(problem: str, strategy: str, seed: int) -> str:
+    return f"{problem}:{strategy}:{seed}"
+
+
+def _judged(
+    problem: JointProblem,
+    judge: JointJudge,
+    target: float,
+    truth: JointSpace,
+    settings: JointComparisonSettings,
+    records: Mapping[str, Any],
+) -> ProblemComparison:
+    optimum = asdict(judge.optimum)
+    return ProblemComparison(
+        problem=problem,
+        target=target,
+        optimum=optimum | {"accelerator": truth.space.at(judge.optimum.accelerator).to_json()},
+        front=judge.front,
+        budget=settings.budget,
+        runs=tuple(
+            JointRun(strategy=name, seed=seed, **records[_key(problem.name, name, seed)])
+            for name in settings.strategies
+            for seed in range(settings.seeds)
+        ),
+    )
+
+
+def _write(comparison: JointComparison, out: Path) -> None:
+    write_atomic(out / CURVES_FILE, curves_text(comparison))
+    write_atomic(out / VOLUMES_FILE, volumes_text(comparison))
+    drawn(comparison, "joint_curves", out / FIGURE_FILE)
+    write_atomic(out / RESULTS_FILE, json.dumps(comparison.to_json(), indent=1) + "\n")
+    reported(out)

@@ -1,65 +1,76 @@
-"""The table of a comparison on a joint enumeration."""
+"""The tables of a comparison on a joint enumeration, for each problem its own."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from rich.table import Table
 
-from cosilico.comparison_experiment_summary import WITHIN, CoSearchComparison
+from cosilico.comparison_joint_summary import WITHIN, JointComparison, ProblemComparison
 from cosilico.console import Column, fitted_table
 
-__all__ = ["joint_table"]
+__all__ = ["joint_table", "joint_tables"]
 
 
-def joint_table(comparison: CoSearchComparison, width: int) -> Table:
+def joint_tables(comparison: JointComparison, width: int) -> list[Table]:
+    """Tables of all problems, in their order."""
+    return [joint_table(comparison, each, width) for each in comparison.problems]
+
+
+def joint_table(comparison: JointComparison, judged: ProblemComparison, width: int) -> Table:
     """Table of a row for each strategy: regret of the designs, and medians over the seeds.
 
-    A search without a design has the regret 1. *Cost above least* is of the designs, compared with the least cost of
-    all networks that are at least as accurate.
+    Where the score is the accuracy, the regret is in points of accuracy. A search without a design has lost everything. *Cost above least*
+    is of the designs, compared with the least cost of all networks that are at least as accurate.
     """
-    assert comparison.joint is not None
     columns = [
         Column("strategy"),
         Column("regret, median", right=True),
         Column("worst", right=True),
         Column(f"within {WITHIN:.0%}", right=True),
         Column("evaluations to it", right=True, rank=1),
-        Column("cost above least", right=True, rank=1),
-        Column("hypervolume", right=True),
+        Column("cost above least", right=True),
+        Column("hypervolume", right=True, rank=1),
         Column("evaluations", right=True, rank=2),
-        Column("trainings", right=True),
-        Column("not realizable", right=True, rank=1),
+        Column("trainings", right=True, rank=1),
+        Column("not realizable", right=True, rank=3),
         Column("over budget", right=True, rank=2),
         Column("CPU s", right=True, rank=3),
     ]
+    best = judged.optimum
     rows = []
-    for strategy in comparison.strategies:
-        runs = comparison.runs_of(strategy)
-        regrets = comparison.final_regrets(strategy)
-        reached = comparison.evaluations_within(strategy)
-        excess = comparison.figures(strategy, "excess_cost")
+    for strategy in judged.strategies:
+        runs = judged.runs_of(strategy)
+        regrets = judged.final_regrets(strategy)
+        reached = [judged.spent_within(run) for run in runs]
+        excess = judged.figures(strategy, "excess_cost")
         rows.append(
             [
                 strategy,
-                f"{np.median(regrets):.2%}",
-                f"{max(regrets):.2%}",
+                _regret(judged, float(np.median(regrets))),
+                _regret(judged, max(regrets)),
                 f"{sum(regret <= WITHIN for regret in regrets)} of {len(runs)}",
                 _evaluations(reached),
                 f"{np.median(excess):.1%}" if excess else "none",
-                f"{np.median([run.hypervolume for run in runs]):.4f}",
+                f"{np.median([run.volume_after(run.evaluations) for run in runs]):.4f}",
                 *(
                     f"{int(np.median([getattr(run, name) for run in runs])):,}"
                     for name in ("evaluations", "trainings", "violations", "over_budget")
                 ),
-                f"{np.median(comparison.figures(strategy, 'cpu_s') or [0]):,.0f}",
+                f"{np.median(judged.figures(strategy, 'cpu_s') or [0]):,.0f}",
             ]
         )
-    joint = comparison.joint
     title = (
-        f"{comparison.experiment} on {comparison.space}, {comparison.metric}: {joint.pairs:,} pairs; the best "
-        f"is {joint.network} with accuracy {joint.best_accuracy:.4f}, score {joint.best_score:.4f}"
+        f"{judged.problem.name}: {comparison.benchmark} on {comparison.space}, {judged.problem.objective.metric}, "
+        f"{comparison.pairs:,} pairs; the best is {best['network']} with accuracy {best['accuracy']:.4f}, score {best['score']:.4f}"
     )
     return fitted_table(width, columns, rows, title=title)
+
+
+def _regret(judged: ProblemComparison, regret: float) -> str:
+    """Regret in percent of the score; in points where that is an accuracy."""
+    if judged.problem.is_accuracy:
+        return f"{100 * regret * judged.optimum['score']:.2f} points"
+    return f"{regret:.2%}"
 
 
 def _evaluations(reached: Sequence[int | None]) -> str:

@@ -1,6 +1,7 @@
-"""How much of a gain is bandwidth: the enumeration's answers with the default's bandwidth pinned."""
+"""Pinned fields: how much of a gain is bandwidth, and spaces in which fields have a single value."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -8,9 +9,10 @@ import numpy as np
 from sim.cost.objective import Objective
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
+from sim.spec.errors import CosilicoError
 from sim.spec.spaces import HardwareSpace
 
-__all__ = ["bandwidth_shares"]
+__all__ = ["bandwidth_shares", "pinned_space"]
 
 
 def bandwidth_shares(
@@ -48,3 +50,35 @@ def bandwidth_shares(
         "pinned_optimum": None if best is None else pinned.figures(best),
         "widened_default": table.figures(widened) if table.realizable[widened] else None,
     }
+
+
+def pinned_space(space: HardwareSpace, pins: Mapping[str, float]) -> HardwareSpace:
+    """Space in which some fields have a single value, the default's as well.
+
+    Parameters
+    ----------
+    space : HardwareSpace
+    pins : mapping of str to number
+        A value of the space for each field; the space itself is returned where there are none.
+
+    Raises
+    ------
+    CosilicoError
+        If the space has not a field, or not its value.
+    """
+    if not pins:
+        return space
+    chosen: dict[str, Any] = {}
+    for name, value in pins.items():
+        if name not in space.values:
+            raise CosilicoError(f"pin must be of {', '.join(space.values)}, not of {name!r}")
+        known = [each for each in space.values[name] if each == value]
+        if not known:
+            values = ", ".join(f"{each:g}" for each in space.values[name])
+            raise CosilicoError(f"pin {name} must be one of {values}, not {value:g}")
+        chosen[name] = known[0]
+    return dataclasses.replace(
+        space,
+        values={**space.values, **{name: (value,) for name, value in chosen.items()}},
+        default=dataclasses.replace(space.default, **chosen),
+    )

@@ -35,6 +35,14 @@ class KnownPairs:
         """Return a column by its name."""
         return self.columns[column]
 
+    def select(self, rows: NDArray[np.int64]) -> "KnownPairs":
+        """Pairs of the given rows, in their order."""
+        return KnownPairs(
+            network=self.network[rows],
+            accelerator=self.accelerator[rows],
+            columns={name: column[rows] for name, column in self.columns.items()},
+        )
+
     @property
     def realizable(self) -> NDArray[np.bool_]:
         """All are: bool[k]."""

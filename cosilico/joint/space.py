@@ -14,11 +14,12 @@ from search.networks.family_record import FamilyRecord, family_of
 from search.networks.known import KnownNetworks
 from search.networks.trained import TrainedNetworks
 from sim.cost.costs import evaluate_many
+from sim.cost.objective import Objective
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.accelerator_record import accelerator_of
 from sim.spec.documents import Record
-from sim.spec.errors import DesignFileError
+from sim.spec.errors import CosilicoError, DesignFileError
 from sim.spec.fpga_devices import FpgaBudget
 from sim.spec.limits import Limits
 from sim.spec.network import Network
@@ -77,6 +78,28 @@ class JointSpace:
     def costs(self, configs: Sequence[AcceleratorConfig], network: Network) -> CostTable:
         """Predict accelerators on a network: a :data:`search.evaluator.CostModel` of cycles, energy and area."""
         return evaluate_many(configs, network, columns=COLUMNS, limits=self.space.limits)
+
+    def least_pairs(
+        self, objective: Objective, points: NDArray[np.int64] | None = None
+    ) -> KnownPairs:
+        """Feasible pairs that hold, for every accuracy, the least cost of all feasible pairs that are as accurate.
+
+        Parameters
+        ----------
+        objective : Objective
+        points : int64[k], optional
+            Flat indices of the accelerators that are allowed; all if not given.
+
+        Raises
+        ------
+        CosilicoError
+            If accelerators are left out: a pair that is best without them need not be on the front.
+        """
+        if points is not None:
+            raise CosilicoError(
+                f"pins must be judged by all pairs, a folder of cosilico joint, not by the front of {self.benchmark}"
+            )
+        return self.front.select(np.flatnonzero(objective.feasible(self.front)))
 
 
 class _FpgaRecord(Record):

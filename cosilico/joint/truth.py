@@ -26,6 +26,7 @@ from cosilico.joint.space import COLUMNS, JointSpace, SpaceRecord, known_network
 from search.networks.family_record import FamilyRecord
 from sim.cost.area import areas
 from sim.cost.costs import evaluate_many
+from sim.cost.objective import Objective
 from sim.cost.table import CostTable
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.archives import read_bytes
@@ -38,6 +39,9 @@ __all__ = ["JointTruth", "is_joint_enumeration", "read_truth"]
 
 _SAMPLE, _SAMPLE_SEED = 200, 1
 """Pairs of the sample, and the seed of their draw."""
+
+_ROWS = 256
+"""Networks whose pairs are compared at once."""
 
 _PART_COLUMNS = ("network", "accelerator", "predicted_cycles", "energy", "violations")
 
@@ -105,6 +109,52 @@ class JointTruth(JointSpace):
             },
         )
 
+    def least_pairs(
+        self, objective: Objective, points: NDArray[np.int64] | None = None
+    ) -> KnownPairs:
+        """Feasible pair of least cost for each network that has any; of equal costs the least area, then energy.
+
+        Parameters
+        ----------
+        objective : Objective
+        points : int64[k], optional
+            Flat indices of the accelerators that are allowed; all if not given.
+        """
+        allowed = np.arange(len(self.space)) if points is None else points
+        networks, accelerators = [], []
+        for first in range(0, len(self.names), _ROWS):
+            block = self.of_networks(slice(first, first + _ROWS), allowed)
+            feasible = np.asarray(objective.feasible(block), np.bool_)
+            shape = feasible.shape
+            left = feasible
+            for figures in (objective.cost(block), block["area"], block["energy"]):
+                known = np.where(left, np.broadcast_to(figures, shape), np.inf)
+                left = left & (known == known.min(axis=1)[:, None])
+            kept = np.flatnonzero(feasible.any(axis=1))
+            networks.append(first + kept)
+            accelerators.append(allowed[left[kept].argmax(axis=1)])
+        network, accelerator = np.concatenate(networks), np.concatenate(accelerators)
+        return KnownPairs(
+            network=network,
+            accelerator=accelerator,
+            columns={
+                "cycles": self.cycles[network, accelerator],
+                "energy": self.energy[network, accelerator],
+                "area": self.areas[accelerator],
+            },
+        )
+
+    def of_networks(self, networks: slice, points: NDArray[np.int64]) -> "NetworkCosts":
+        """Costs of some networks on some accelerators, [networks, points] each; areas are [points]."""
+        return NetworkCosts(
+            columns={
+                "cycles": self.cycles[networks][:, points],
+                "energy": self.energy[networks][:, points],
+                "area": self.areas[points],
+            },
+            realizable=self.rules[networks][:, points] == 0,
+        )
+
     def of_network(self, number: int) -> "NetworkCosts":
         """Costs of a network on all accelerators."""
         return NetworkCosts(
@@ -119,13 +169,14 @@ class JointTruth(JointSpace):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class NetworkCosts:
-    """Costs of a network on all accelerators: a :class:`sim.cost.objective.Costs`.
+    """Costs of a network, or of several, on accelerators: a :class:`sim.cost.objective.Costs`.
 
     Parameters
     ----------
     columns : dict of str to array
         ``cycles``, ``energy`` and ``area``.
     realizable : bool[m]
+        Or a row for each network.
     """
 
     columns: dict[str, NDArray[Any]]

@@ -73,12 +73,15 @@ class SideBySide:
     falling : bool
         Whether less of it is better.
     runs : tuple of ComparedRun
+    problem : str
+        What was searched, where a page has several problems.
     """
 
     title: str
     value: str
     falling: bool
     runs: tuple[ComparedRun, ...]
+    problem: str = ""
 
     @property
     def groups(self) -> tuple[str, ...]:
@@ -157,17 +160,37 @@ class _CoSearches(_Extensible):
     searches: list[_Search]
 
 
-class _Comparison(_Extensible):
-    version: Annotated[int, Integer(1, 1)] = Field(alias="schema")
-    space: Annotated[str, Name()]
+class _JointSearch(_Extensible):
+    seed: Annotated[int, Integer(0, 1 << 62)]
+    evaluations: Annotated[int, Integer(0, 1 << 62)]
+    trainings: Annotated[int, Integer(0, 1 << 62)]
+    violations: Annotated[int, Integer(0, 1 << 62)]
+    over_budget: Annotated[int, Integer(0, 1 << 62)]
+    hypervolume: dict[str, Annotated[float, Field()]]
+    design: dict[str, Any] | None = None
+
+
+class _JointSearches(_Extensible):
+    searches: list[_JointSearch]
+
+
+class _Problem(_Extensible):
     metric: Annotated[str, Name()]
+    strategies: dict[str, _JointSearches]
+
+
+class _Comparison(_Extensible):
+    version: Annotated[int, Integer(1, 2)] = Field(alias="schema")
+    space: Annotated[str, Name()]
+    metric: Annotated[str, Name()] | None = None
     network: Annotated[str, Name()] | None = None
     experiment: Annotated[str, Name()] | None = None
-    strategies: dict[str, dict[str, Any]]
+    strategies: dict[str, dict[str, Any]] | None = None
+    problems: dict[str, _Problem] | None = None
 
 
-def runs_of_comparison(folder: Path) -> SideBySide:
-    """Read the searches of a folder of ``cosilico compare``.
+def runs_of_comparison(folder: Path) -> tuple[SideBySide, ...]:
+    """Read the searches of a folder of ``cosilico compare``: of each problem on a joint space, else all.
 
     Raises
     ------
@@ -177,24 +200,70 @@ def runs_of_comparison(folder: Path) -> SideBySide:
     path = folder / COMPARISON_FILE
     where = f"comparison file {path}: comparison"
     record = checked(_Comparison, read_json(path, "comparison file", _LIMIT_BYTES), where)
+    if (record.strategies is None) == (record.problems is None):
+        raise DesignFileError(f"{where} must have strategies or problems")
     curves, value = _curves(folder / CURVES_FILE)
     subject = record.network or record.experiment or "searches"
-    runs: list[ComparedRun] = []
-    for strategy, section in record.strategies.items():
-        at = f"{where}.strategies.{strategy}"
-        runs += _searches(strategy, section, curves, at)
-    return SideBySide(
-        title=f"{subject} on {record.space}, {record.metric}",
-        value={"regret": "regret, %", "soft_score": "soft score"}[value],
-        falling=value == "regret",
-        runs=tuple(runs),
-    )
+    parts = []
+    for name, problem in (record.problems or {}).items():
+        parts.append(
+            SideBySide(
+                title=f"{subject} on {record.space}",
+                value="regret, %",
+                falling=True,
+                runs=tuple(_joint_runs(name, problem, curves)),
+                problem=f"{name}, {problem.metric}",
+            )
+        )
+    if record.strategies is not None:
+        runs: list[ComparedRun] = []
+        for strategy, section in record.strategies.items():
+            at = f"{where}.strategies.{strategy}"
+            runs += _searches(strategy, section, curves, at)
+        parts.append(
+            SideBySide(
+                title=f"{subject} on {record.space}, {record.metric}",
+                value={"regret": "regret, %", "soft_score": "soft score"}[value],
+                falling=value == "regret",
+                runs=tuple(runs),
+            )
+        )
+    if not parts or any(not part.runs for part in parts):
+        raise DesignFileError(f"{where} must have searches")
+    return tuple(parts)
+
+
+_Curves = dict[tuple[str, str, int], list[tuple[int, float]]]
+"""Curves by problem (empty where there is none), strategy and seed."""
+
+
+def _joint_runs(name: str, problem: _Problem, curves: _Curves) -> Iterator[ComparedRun]:
+    for strategy, section in problem.strategies.items():
+        for search in section.searches:
+            design = search.design or {}
+            yield ComparedRun(
+                group=strategy,
+                seed=search.seed,
+                evaluations=search.evaluations,
+                curve=curves.get((name, strategy, search.seed), []),
+                accelerator=design.get("accelerator"),
+                figures={
+                    "design_regret": design.get("regret"),
+                    "known_accuracy": design.get("accuracy"),
+                    "cost": design.get("cost"),
+                    "excess_cost": design.get("excess_cost"),
+                    "hypervolume": search.hypervolume.get("end"),
+                    "trainings": search.trainings,
+                    "violations": search.violations,
+                    "over_budget": search.over_budget,
+                },
+            )
 
 
 def _searches(
     strategy: str,
     section: dict[str, Any],
-    curves: dict[tuple[str, int], list[tuple[int, float]]],
+    curves: _Curves,
     where: str,
 ) -> Iterator[ComparedRun]:
     if "searches" in section:
@@ -205,7 +274,7 @@ def _searches(
                 group=strategy,
                 seed=search.seed,
                 evaluations=search.evaluations,
-                curve=curves.get((strategy, search.seed), []),
+                curve=curves.get(("", strategy, search.seed), []),
                 accelerator=design.get("accelerator"),
                 figures={"hypervolume": search.hypervolume, **{n: design.get(n) for n in names}},
             )
@@ -218,24 +287,24 @@ def _searches(
             group=strategy,
             seed=seed,
             evaluations=known.evaluations[seed],
-            curve=curves.get((strategy, seed), []),
+            curve=curves.get(("", strategy, seed), []),
             accelerator=accelerator,
             figures={"hypervolume": known.hypervolume[seed]},
         )
 
 
-def _curves(path: Path) -> tuple[dict[tuple[str, int], list[tuple[int, float]]], str]:
-    """Curves by strategy and seed, and the name of their values."""
+def _curves(path: Path) -> tuple[_Curves, str]:
+    """Curves, and the name of their values."""
     text = read_bytes(path, "curves file", _LIMIT_BYTES).decode(errors="replace")
     rows = csv.DictReader(io.StringIO(text))
     value = next((n for n in ("regret", "soft_score") if n in (rows.fieldnames or ())), None)
     if value is None:
         raise DesignFileError(f"curves file {path} must have a column regret or soft_score")
     scale = 100 if value == "regret" else 1
-    curves: dict[tuple[str, int], list[tuple[int, float]]] = {}
+    curves: _Curves = {}
     for number, row in enumerate(rows, 2):
         try:
-            key = row["strategy"], int(row["seed"])
+            key = row.get("problem") or "", row["strategy"], int(row["seed"])
             point = int(row["evaluations"]), scale * float(row[value])
         except (KeyError, TypeError, ValueError):
             raise DesignFileError(

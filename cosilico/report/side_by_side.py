@@ -41,6 +41,12 @@ _FIGURES = {
     "int8_accuracy": DataColumn("int8_accuracy", "int8 accuracy", "{:.4f}"),
     "cost": DataColumn("cost", "cost", "{:,.6g}"),
     "score": DataColumn("score", "soft score", "{:.4f}"),
+    "design_regret": DataColumn("design_regret", "regret of the design, %", "{:.3f}", 100),
+    "known_accuracy": DataColumn("accuracy", "accuracy", "{:.4f}"),
+    "excess_cost": DataColumn("excess_cost", "cost above least, %", "{:.1f}", 100),
+    "trainings": DataColumn("trainings", "trainings", "{:,}"),
+    "violations": DataColumn("violations", "not realizable", "{:,}"),
+    "over_budget": DataColumn("over_budget", "over a budget", "{:,}"),
     "hypervolume": DataColumn("hypervolume", "hypervolume", "{:.4f}"),
     "trained_images": DataColumn("trained_images", "images trained on", "{:,}"),
     "wall_s": DataColumn("wall_s", "seconds", "{:,.0f}"),
@@ -55,7 +61,7 @@ def write_side_by_side(folders: Sequence[Path], out: Path) -> Path:
     DesignFileError, CosilicoError
         As :func:`cosilico.report.compared.runs_of_folders`.
     """
-    write_atomic(out, _page(runs_of_folders(folders)))
+    write_atomic(out, _page((runs_of_folders(folders),)))
     return out
 
 
@@ -71,20 +77,30 @@ def write_comparison_report(folder: Path, out: Path) -> Path:
     return out
 
 
-def _page(known: SideBySide) -> str:
-    chosen = [run for run in known.runs if run.accelerator is not None]
+def _page(parts: Sequence[SideBySide]) -> str:
     return template("side_by_side.html.j2").render(
-        title=known.title,
-        value=known.value,
-        best=best_text(known),
-        groups=_group_table(known),
-        curves=_curve_plot(known),
-        runs=_run_table(known),
-        parallel=_parallel(known, chosen) if chosen else "",
-        legend=[Legend(_css(known, group), "line", group) for group in known.groups],
-        points=_curve_table(known),
-        count=len(known.runs),
+        title=parts[0].title,
+        parts=[
+            _part(known, f"-{place}" if len(parts) > 1 else "") for place, known in enumerate(parts)
+        ],
+        count=sum(len(known.runs) for known in parts),
     )
+
+
+def _part(known: SideBySide, suffix: str) -> dict[str, Any]:
+    """All that the page shows of a problem; ``suffix`` ends the names of its tables and plots."""
+    chosen = [run for run in known.runs if run.accelerator is not None]
+    return {
+        "problem": known.problem,
+        "value": known.value,
+        "best": best_text(known),
+        "groups": _group_table(known, suffix),
+        "curves": _curve_plot(known, suffix),
+        "runs": _run_table(known, suffix),
+        "parallel": _parallel(known, chosen, suffix) if chosen else "",
+        "legend": [Legend(_css(known, group), "line", group) for group in known.groups],
+        "points": _curve_table(known, suffix),
+    }
 
 
 def _css(known: SideBySide, group: str) -> str:
@@ -115,7 +131,7 @@ def best_text(known: SideBySide) -> str:
     return f"{names} {'end' if len(best) > 1 else 'ends'} best, with a median {what}"
 
 
-def _group_table(known: SideBySide) -> DataTable:
+def _group_table(known: SideBySide, suffix: str) -> DataTable:
     rows = []
     for group in known.groups:
         runs = known.of(group)
@@ -130,7 +146,7 @@ def _group_table(known: SideBySide) -> DataTable:
     value = DataColumn("", "", "{:.4g}").form
     key = "regret_percent" if known.falling else "soft_score"
     return DataTable(
-        name="groups",
+        name=f"groups{suffix}",
         caption=f"Ends of the searches: {known.value}",
         columns=[
             DataColumn("search", "search"),
@@ -145,7 +161,7 @@ def _group_table(known: SideBySide) -> DataTable:
     )
 
 
-def _curve_plot(known: SideBySide) -> Plot:
+def _curve_plot(known: SideBySide, suffix: str) -> Plot:
     budget = max(run.evaluations for run in known.runs)
     spent = np.unique(np.geomspace(1, max(budget, 2), _POINTS).astype(int))
     values = [value for run in known.runs for _, value in run.curve]
@@ -158,7 +174,7 @@ def _curve_plot(known: SideBySide) -> Plot:
     else:
         y = LinearAxis.over(known.value, values)
     plot = Plot(
-        name="curves",
+        name=f"curves{suffix}",
         title=f"{known.value} by evaluations: medians of the runs of each search, with bands",
         x=LogAxis.over("evaluations, logarithmic", [1, budget]),
         y=y,
@@ -186,10 +202,10 @@ def _known(value: float | None, otherwise: float) -> float:
     return otherwise if value is None else value
 
 
-def _curve_table(known: SideBySide) -> DataTable:
+def _curve_table(known: SideBySide, suffix: str) -> DataTable:
     key = "regret_percent" if known.falling else "soft_score"
     return DataTable(
-        name="curves",
+        name=f"curves{suffix}",
         caption="Curves of all runs",
         columns=[DataColumn(n, n) for n in ("search", "seed", "evaluations", key)],
         rows=[
@@ -198,7 +214,7 @@ def _curve_table(known: SideBySide) -> DataTable:
     )
 
 
-def _run_table(known: SideBySide) -> DataTable:
+def _run_table(known: SideBySide, suffix: str) -> DataTable:
     names = [n for n in _FIGURES if any(run.figures.get(n) is not None for run in known.runs)]
     key = "regret_percent" if known.falling else "soft_score"
     columns = [
@@ -225,11 +241,11 @@ def _run_table(known: SideBySide) -> DataTable:
             ]
         )
     return DataTable(
-        name="runs", caption="All runs and what they found", columns=columns, rows=rows
+        name=f"runs{suffix}", caption="All runs and what they found", columns=columns, rows=rows
     )
 
 
-def _parallel(known: SideBySide, runs: Sequence[ComparedRun]) -> str:
+def _parallel(known: SideBySide, runs: Sequence[ComparedRun], suffix: str) -> str:
     """Parallel coordinates of the searched accelerators: a line for each run."""
     names = [*_PARAMETERS.values(), "area, mm²"]
     values = [
@@ -246,8 +262,8 @@ def _parallel(known: SideBySide, runs: Sequence[ComparedRun]) -> str:
         )
         paths.append(f'<path class="line {_css(known, run.group)}" d="M{corners}"/>')
     return (
-        '<svg role="img" aria-labelledby="parallel-title" width="100%" height="300">'
-        '<title id="parallel-title">Parallel coordinates of the accelerators that were found: a line for '
+        f'<svg role="img" aria-labelledby="parallel-title{suffix}" width="100%" height="300">'
+        f'<title id="parallel-title{suffix}">Parallel coordinates of the accelerators that were found: a line for '
         f"each run, an axis for each parameter</title>{''.join(_axes(axes, across, values))}"
         f'<svg y="40" width="100%" height="230">{inner_svg(paths)}</svg></svg>'
     )

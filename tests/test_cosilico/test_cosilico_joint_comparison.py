@@ -1,5 +1,6 @@
 """Comparisons on a joint enumeration: the truth is the model's, and the judge's optimum that of all pairs."""
 
+import csv
 import json
 import re
 import shutil
@@ -11,20 +12,19 @@ from numpy.testing import assert_array_equal
 
 from cosilico.cli import main
 from cosilico.comparison_joint import JointComparisonSettings, compare_on_joint
-from cosilico.comparison_joint_run import joint_target
-from cosilico.joint.judge import JointJudge
+from cosilico.joint.problems import PROBLEMS
 from cosilico.joint.truth import JointTruth, is_joint_enumeration, read_truth
+from cosilico.measured_state import measured_state
 from joint_truth import write_joint_truth
 from sampled import sampled
-from search.evaluator import Evaluator
 from search.networks.cells import CellMember
 from search.strategies import CO_SEARCHES
-from sim.cost.area import area, area_budget
 from sim.cost.costs import evaluate_many
-from sim.cost.objective import Objective
-from sim.spec.errors import CosilicoError, DesignFileError, NotRealizableError
+from sim.spec.errors import CosilicoError, DesignFileError
 
-SETTINGS = JointComparisonSettings(strategies=("random", "evolution"), seeds=2, budget=24)
+SETTINGS = JointComparisonSettings(
+    strategies=("random", "evolution"), seeds=2, budget=24, problems=("trade", "medium")
+)
 
 
 @pytest.fixture(scope="module")
@@ -48,55 +48,50 @@ def test_costs_are_those_of_the_model(truth: JointTruth) -> None:
             assert_array_equal(known[column], exact[column])
 
 
-def test_the_judge_knows_the_best_of_all_pairs(truth: JointTruth) -> None:
-    objective = Objective(metric="latency", area_budget=area_budget(truth.space))
-    target = joint_target(truth, objective)
-    judge = JointJudge(truth, objective, target)
-    evaluator = Evaluator(truth.costs)
-    rows = [
-        row
-        for name in truth.names
-        for row in evaluator.evaluate(
-            list(truth.space), truth.networks.network(CellMember(key=name)), phase="all"
-        )
-    ]
-    feasible = [row for row in rows if objective.feasible(row)]
-    assert 0 < len(feasible) < len(rows)
-    best = max(feasible, key=judge.score)
-    assert judge.score(best) == pytest.approx(judge.optimum.score, rel=1e-12)
-    assert min(judge.regret(judge.score(row)) for row in feasible) == pytest.approx(0, abs=1e-12)
-    assert judge.hypervolume(feasible) == pytest.approx(1.0)
-    assert judge.hypervolume(feasible[:3]) < 1.0
-    for row in feasible[:: len(feasible) // 20]:
-        least = min(
-            float(objective.cost(other))
-            for other in feasible
-            if judge.accuracy(other.network) >= judge.accuracy(row.network)
-        )
-        assert judge.excess(row) == float(objective.cost(row)) / least - 1
-    smallest = min(area(config).total for config in truth.space)
-    with pytest.raises(NotRealizableError, match=r"^joint enumeration must have a pair that is"):
-        JointJudge(truth, Objective(metric="latency", area_budget=smallest / 2), target)
-
-
 def test_a_comparison_writes_what_its_searches_are_worth(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     made = compare_on_joint(str(folder), out, SETTINGS, jobs=1)
-    assert made.joint is not None
     document = json.loads((out / "comparison.json").read_text())
-    assert document["joint"]["pairs"] == made.joint.pairs
-    for name in SETTINGS.strategies:
-        for search in document["strategies"][name]["searches"]:
-            assert search["evaluations"] == SETTINGS.budget
-            assert 0 < search["trainings"] <= SETTINGS.budget
-            assert search["violations"] >= 0
-            assert 0 <= search["design"]["regret"] < 1
-            assert search["design"]["excess_cost"] >= 0
-            assert 0 <= search["regret"]["end"] <= search["design"]["regret"] + 1e-12
-            assert 0 < search["hypervolume"] <= 1
-    for run in made.runs:
-        assert run.trained == sorted(run.trained or [])
-        assert all(count <= point[0] for count, point in zip(run.trained, run.curve, strict=True))
+    assert document["pairs"] == made.pairs
+    assert document["digests"] == measured_state()
+    assert list(document["problems"]) == list(SETTINGS.problems)
+    for problem in document["problems"].values():
+        assert list(problem["strategies"]) == list(SETTINGS.strategies)
+        for entry in problem["strategies"].values():
+            assert [search["seed"] for search in entry["searches"]] == [0, 1]
+            for search in entry["searches"]:
+                assert search["evaluations"] == SETTINGS.budget
+                assert 0 < search["trainings"] <= SETTINGS.budget
+                assert search["violations"] >= 0
+                design = search["design"]
+                if design is None:
+                    assert search["regret"]["end"] == 1
+                    continue
+                assert 0 <= design["regret"] < 1
+                assert design["excess_cost"] >= 0
+                assert 0 <= search["regret"]["end"] <= design["regret"] + 1e-12
+                assert 0 <= search["hypervolume"]["end"] <= 1
+    assert document["problems"]["medium"]["cost_exponent"] == 0
+    for judged in made.problems:
+        for run in judged.runs:
+            spent = [entry[0] for entry in run.curve]
+            trained = [entry[1] for entry in run.curve]
+            assert spent == sorted(spent)
+            assert trained == sorted(trained)
+            assert all(few <= many for few, many in zip(trained, spent, strict=True))
+    curves = list(csv.DictReader((out / "curves.csv").open()))
+    assert list(curves[0]) == [
+        "problem", "strategy", "seed", "evaluations", "trainings", "score", "regret",
+    ]  # fmt: skip
+    for row in curves:
+        best = document["problems"][row["problem"]]["optimum"]["score"]
+        assert float(row["regret"]) == pytest.approx(1 - float(row["score"]) / best)
+    volumes = list(csv.DictReader((out / "hypervolume.csv").open()))
+    assert list(volumes[0]) == ["problem", "strategy", "seed", "evaluations", "hypervolume"]
+    assert all(0 <= float(row["hypervolume"]) <= 1 for row in volumes)
+    page = (out / "report.html").read_text()
+    assert "<h3>trade, latency</h3>" in page
+    assert "cost above least, %" in page
     assert (out / "curves.svg").exists()
     before = (out / "comparison.json").read_text()
     runs = (out / "runs.jsonl").read_text()
@@ -113,15 +108,36 @@ def test_the_command_takes_co_searches(
     names: tuple[str, ...], folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All of them where none is named."""
-    words = ["--seeds", "1", "--budget", "24", "--jobs", "1", "--metric", "edp"]
+    words = [
+        "--seeds",
+        "1",
+        "--budget",
+        "24",
+        "--jobs",
+        "1",
+        "--metric",
+        "edp",
+        "--area-budget",
+        "9",
+    ]
+    words += ["--latency-budget-ms", "3", "--energy-budget-uj", "900", "--cost-exponent", "-0.02"]
+    words += ["--pin", "io_bandwidth_gbps=0.8"]
     if len(names) < len(CO_SEARCHES):
         words += ["--strategies", ",".join(names)]
     assert main(["compare", str(folder), "--out", str(tmp_path / "out"), *words]) == 0
     shown = capsys.readouterr().out
     assert all(name in shown for name in names)
     document = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    assert set(document["strategies"]) == set(names)
-    assert document["metric"] == "edp"
+    (problem,) = document["problems"].values()
+    assert set(problem["strategies"]) == set(names)
+    stated = ("metric", "area_budget", "cycles_budget", "energy_budget", "cost_exponent", "pins")
+    clock_mhz = problem["optimum"]["accelerator"]["clock_mhz"]
+    pins = {"io_bandwidth_gbps": 0.8}
+    assert [problem[name] for name in stated] == ["edp", 9, 3e3 * clock_mhz, 9e8, -0.02, pins]
+    for entry in problem["strategies"].values():
+        (search,) = entry["searches"]
+        if search["design"] is not None:
+            assert search["design"]["accelerator"]["io_bandwidth_gbps"] == 0.8
 
 
 def test_wrong_arguments_are_told(
@@ -131,6 +147,25 @@ def test_wrong_arguments_are_told(
     assert not is_joint_enumeration(tmp_path)
     assert main(["compare", str(folder), "--out", str(tmp_path / "out"), "--space", "tiny"]) == 2
     assert "--space must not be given with JOINT, which has its own" in capsys.readouterr().err
+    for words, line in (
+        (["--pin", "pes_x"], "--pin must be FIELD=VALUE with a number, not 'pes_x'"),
+        (["--pin", "pes_x=two"], "--pin must be FIELD=VALUE with a number, not 'pes_x=two'"),
+        (["--pin", "pes_x=3"], "pin pes_x must be one of 1, 2, not 3"),
+        (["--cost-exponent", "1"], "--cost-exponent must be a number in -10.0 … 0.0, not 1.0"),
+        (["--latency-budget-ms", "-1"], "--latency-budget-ms must be a number in 1e-06 … 1000000000.0, not -1.0"),
+        (["--problems", "hard"], f"problem must be one of {', '.join(PROBLEMS)}, not 'hard'"),
+        (["--problems", "trade,trade"], "problems must be different ones, not 'trade, trade'"),
+        (
+            ["--problems", "trade", "--metric", "edp"],
+            "--problems must not be given with an objective, budgets or pins, which state a problem of their own",
+        ),
+    ):  # fmt: skip
+        assert main(["compare", str(folder), "--out", str(tmp_path / "out"), *words]) == 2
+        assert capsys.readouterr().err == f"cosilico: {line}\n"
+    for option, value in (("--cost-exponent", "0"), ("--pin", "pes_x=1"), ("--problems", "trade")):
+        assert main(["compare", "ds_cnn", "--out", str(tmp_path / "out"), option, value]) == 2
+        line = f"{option} must be given with JOINT alone, a folder of cosilico joint or a benchmark"
+        assert capsys.readouterr().err == f"cosilico: {line}\n"
     for names, rule in (
         (("cma-es",), r"^strategy must be one of rhnas, .*, not 'cma-es'$"),
         (("random", "random"), r"^strategies must be different ones, not 'random, random'$"),

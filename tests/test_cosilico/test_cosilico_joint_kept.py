@@ -14,12 +14,13 @@ from cosilico.comparison_joint_run import joint_target
 from cosilico.joint import kept, source
 from cosilico.joint.judge import JointJudge
 from cosilico.joint.kept import KEPT, front_file, read_kept, write_kept
+from cosilico.joint.problem import StatedProblem
+from cosilico.joint.problems import PROBLEMS, named_problem
 from cosilico.joint.truth import JointTruth, read_truth
 from joint_truth import write_trained_truth
 from search.evaluator import Evaluator
+from search.objective_settings import ObjectiveSettings
 from searches_here import here
-from sim.cost.area import area_budget
-from sim.cost.objective import Objective
 from sim.spec.errors import CosilicoError, DesignFileError
 
 
@@ -55,13 +56,19 @@ def test_a_kept_front_judges_as_all_pairs_do(truth: JointTruth, front: Path) -> 
         assert_array_equal(kept_pairs.accelerator, pairs.accelerator)
         for column in ("cycles", "energy", "area"):
             assert_array_equal(kept_pairs[column], pairs[column])
-    for metric in ("latency", "energy", "edp"):
-        objective = Objective(metric=metric, area_budget=area_budget(truth.space))
-        target = joint_target(truth, objective)
-        assert joint_target(space, objective) == target
-        judge, other = (JointJudge(each, objective, target) for each in (space, truth))
+    posed = [name for name in PROBLEMS if name not in ("small", "pinned")]
+    problems = [
+        *(named_problem(name, truth) for name in posed),
+        StatedProblem(objective=ObjectiveSettings(metric="energy")).of(truth),
+    ]
+    assert [named_problem(each.name, space) for each in problems[:-1]] == problems[:-1]
+    for problem in problems:
+        objective = problem.objective
+        target = joint_target(truth, problem)
+        assert joint_target(space, problem) == target
+        judge, other = (JointJudge(each, problem, target) for each in (space, truth))
         assert judge.optimum == other.optimum
-        assert judge.front_hypervolume == other.front_hypervolume
+        assert judge.front == other.front
         feasible = [np.asarray(objective.feasible(truth.of_network(n))) for n in range(4)]
         rows = [
             Evaluator(truth.costs).evaluate(
@@ -74,6 +81,10 @@ def test_a_kept_front_judges_as_all_pairs_do(truth: JointTruth, front: Path) -> 
         ]
         assert rows
         assert [judge.excess(row) for row in rows] == [other.excess(row) for row in rows]
+        assert judge.volumes(rows) == other.volumes(rows)
+    line = r"^pins must be judged by all pairs, a folder of cosilico joint, not by the front of "
+    with pytest.raises(CosilicoError, match=line):
+        named_problem("pinned", space)
 
 
 def test_pairs_of_a_kept_front_are_predicted(truth: JointTruth, front: Path) -> None:
@@ -96,7 +107,7 @@ def test_co_searches_are_compared_by_a_kept_front(
         out = tmp_path / f"out{place}"
         assert main(["compare", subject, "--out", str(out), *words]) == 0
         document = json.loads((out / "comparison.json").read_text())
-        for entry in document["strategies"].values():
+        for entry in document["problems"]["trade"]["strategies"].values():
             for search in entry["searches"]:
                 search["design"].pop("cpu_s")
         documents.append(document)

@@ -114,9 +114,10 @@ def test_every_strategy_searches_trained_networks(
     shown = capsys.readouterr().out
     assert all(name in shown for name in ("random", "evolution"))
     document = json.loads((tmp_path / "out" / "comparison.json").read_text())
-    assert set(document["strategies"]) == set(CO_SEARCHES)
-    assert document["joint"]["tuned"] is None
-    for entry in document["strategies"].values():
+    strategies = document["problems"]["trade"]["strategies"]
+    assert set(strategies) == set(CO_SEARCHES)
+    assert document["tuned"] is None
+    for entry in strategies.values():
         (search,) = entry["searches"]
         assert search["evaluations"] <= 24
         assert 0 < search["trainings"] <= 24
@@ -133,9 +134,13 @@ def test_strategies_are_tuned_with_equal_tries(tuned_file: Path, truth: JointTru
     for name, entry in content["strategies"].items():
         assert entry["tried"] == (3 if script.CHOICES[name] else 1)
         assert 0 <= entry["mean_regret"] <= 1
+        for kind in ("mean_regret", "default_mean_regret"):
+            means = entry[f"{kind}_by_problem"]
+            assert list(means) == list(content["problems"]) == list(script.SMOKE_PROBLEMS)
+            assert entry[kind] == pytest.approx(sum(means.values()) / len(means))
         assert set(entry["chosen"]) <= set(script.CHOICES[name])
     lines = tuned_strategies(content).splitlines()
-    assert len(lines) == len(CO_SEARCHES) + 2
+    assert len(lines) == len(CO_SEARCHES) + 4
     assert "mean regret on the seeds that chose it" in lines[0]
 
 
@@ -144,12 +149,13 @@ def test_the_tried_settings_with_the_least_mean_regret_are_chosen(
 ) -> None:
     script = import_module("tune_strategies")
     means = {"evolution": (0.3, 0.1, 0.2), "dna": (0.1, 0.1, 0.2)}
+    harder = {"trade": 0.0, "medium": 0.2}
 
     def made(settings: Any, tasks: Any) -> dict[str, list[dict[str, Any]]]:
         rows = {}
         for task in tasks:
-            name, _, place = task.partition(":")
-            mean = means.get(name, (0.5,) * 3)[int(place)]
+            name, place, problem = task.split(":")
+            mean = means.get(name, (0.5,) * 3)[int(place)] + harder[problem]
             rows[task] = [{"regret": mean - 0.05}, {"regret": mean + 0.05}]
         return rows
 
@@ -158,8 +164,8 @@ def test_the_tried_settings_with_the_least_mean_regret_are_chosen(
     strategies = script.measure(settings_of("Smoke.", "tune_strategies.py", words))["strategies"]
     tried = script.candidates("evolution", 40, script.SMOKE_TRIED)
     assert strategies["evolution"]["chosen"] == tried[1][0] != {}
-    assert strategies["evolution"]["mean_regret"] == pytest.approx(0.1)
-    assert strategies["evolution"]["default_mean_regret"] == pytest.approx(0.3)
+    assert strategies["evolution"]["mean_regret"] == pytest.approx(0.2)
+    assert strategies["evolution"]["default_mean_regret"] == pytest.approx(0.4)
     assert strategies["dna"]["chosen"] == {}
 
 
@@ -276,16 +282,16 @@ def test_tuned_settings_are_those_of_a_comparison_elsewhere(
     run_all = vars(comparison_joint)["run_all"]
 
     def spied(searches: dict[str, tuple[Any, ...]], *others: Any, **options: Any) -> None:
-        given.update({key: chosen for key, (chosen, _) in searches.items()})
+        given.update({key: chosen for key, (_, chosen, _) in searches.items()})
         run_all(searches, *others, **options)
 
     monkeypatch.setattr(comparison_joint, "run_all", spied)
     assert main(["compare", str(other), "--out", str(tmp_path / "tuned"), *words]) == 0
     document = json.loads((tmp_path / "tuned" / "comparison.json").read_text())
-    assert document["joint"]["tuned"]["strategies"]["evolution"] == {"population": 4, "sample": 2}
+    assert document["tuned"]["strategies"]["evolution"] == {"population": 4, "sample": 2}
     chosen: dict[str, Any] = {"population": 4, "sample": 2}
-    assert given["evolution:0"] == replace(budgeted("evolution", 40), **chosen)
-    assert given["evolution:0"] != budgeted("evolution", 40)
+    assert given["trade:evolution:0"] == replace(budgeted("evolution", 40), **chosen)
+    assert given["trade:evolution:0"] != budgeted("evolution", 40)
     capsys.readouterr()
     assert main(["compare", str(folder), "--out", str(tmp_path / "self"), *words]) == 2
     assert re.fullmatch(

@@ -23,7 +23,6 @@ from claim_pages import (
     accelerator_regrets,
     default_gains,
     joint_front,
-    joint_reading,
     learned_proposals,
     shared_accelerators,
     shared_front,
@@ -372,33 +371,6 @@ def test_a_step_of_evidence_that_fails_does_not_stop_the_others(tmp_path: Path) 
         line.removeprefix("ran ") for line in made.stdout.splitlines() if line.startswith("ran ")
     ]
     assert ran == steps
-
-
-def test_a_reading_names_the_strategy_that_comes_closest() -> None:
-    def entry(*regrets: float | None) -> dict[str, Any]:
-        return {
-            "searches": [
-                {
-                    "design": None if regret is None else {"regret": regret},
-                    "evaluations_within": None if regret is None else 40,
-                }
-                for regret in regrets
-            ]
-        }
-
-    results: dict[str, Any] = {
-        "joint": {"pairs": 1200},
-        "budget": 500,
-        "strategies": {"random": entry(0.02, 0.05, None), "evolution": entry(0.01, 0.0, 0.0)},
-    }
-    line = joint_reading(results)
-    assert "all 1,200 pairs" in line
-    assert "`evolution` ends within 1.00 % of its score with each of 3 seeds" in line
-    assert "within 2 % after 40 at most" in line
-    assert line.endswith("`random` 5.00 %.")
-    del results["strategies"]["evolution"]
-    assert "after" not in joint_reading(results)
-    assert joint_reading({"strategies": {}}) == "Not measured yet."
 
 
 def test_a_front_is_counted() -> None:

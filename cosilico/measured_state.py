@@ -1,0 +1,37 @@
+"""Digests of all that measured figures depend on: gateware, fits, model and strategies."""
+
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from cosilico.cache import digest
+from hwgen.gateware_hash import code, gateware_hash
+from sim.timing import calibration
+
+__all__ = ["measured_state"]
+
+
+@cache
+def measured_state() -> dict[str, str]:
+    """Digests of all that decides a comparison on a joint space, by name.
+
+    ``gateware``; what is measured and shipped, ``timing`` and ``prices`` (of area and energy); the code of the ``model`` and of the
+    ``strategies``, without comments and docstrings, which change no figure.
+    """
+    root = Path(str(resources.files("sim")))
+    prices = sorted((root / "cost").glob("*.json"))
+    return {
+        "gateware": gateware_hash(),
+        "timing": digest((root / "timing" / calibration.DEFAULT_FILE).read_bytes()),
+        "prices": digest(*(part for file in prices for part in (file.name, file.read_bytes()))),
+        "model": _code_digest("sim"),
+        "strategies": _code_digest("search"),
+    }
+
+
+def _code_digest(package: str) -> str:
+    root = Path(str(resources.files(package)))
+    parts: list[str] = []
+    for path in sorted(root.rglob("*.py")):
+        parts += [path.relative_to(root).as_posix(), code(path.read_text(encoding="utf-8"))]
+    return digest(*parts)
