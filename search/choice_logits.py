@@ -54,7 +54,7 @@ class ChoiceLogits:
 
     @property
     def most_probable(self) -> dict[str, int]:
-        """Index of the largest logit of each name; of equal ones any, always the same of a search."""
+        """Index of the largest logit of each name; among equals any, and always the same of a search."""
         return {name: largest(logit, self._orders[name]) for name, logit in self.tensors.items()}
 
     def gates(self, temperature: float) -> dict[str, Tensor]:
@@ -83,9 +83,9 @@ class ChoiceLogits:
 
 
 def largest(logits: Tensor, order: Tensor) -> int:
-    """Return the index of the largest of logits [n]; of equal ones that which comes first in an order of all n.
+    """Return the index of the largest of logits [n]; among equals, the first in an order of all n.
 
-    An untrained model has no preference: the first index would be one, as choices are in order of size.
+    An untrained model has no preference, but its first index stands for the smallest choice.
     """
     return int(order[logits[order] == logits.max()][0])
 

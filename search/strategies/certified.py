@@ -86,13 +86,14 @@ class Certified(AcceleratorSearch):
         """State what is proved of the best design; None where there is none."""
         if self.best is None:
             return None
+        records = self.problem.evaluator.records
         bounds, order = self._ordered()
         cost = float(self.problem.objective.cost(self.best))
         left = float(bounds[order[self._done]]) if self._done < len(order) else np.inf
         return Proof(
             cost=cost,
             bound=min(cost, left),
-            evaluations=len(self.problem.evaluator.records),
+            evaluations=sum(row.network == self.problem.network.name for row in records),
             points=len(self.hardware),
         )
 

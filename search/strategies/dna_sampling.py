@@ -42,7 +42,7 @@ def graded_cost(objective: Objective, evaluation: Evaluation, reference: float) 
 def network_cost(objective: Objective, evaluation: Evaluation, reference: float) -> float:
     """Cost of a sampled network: :func:`graded_cost`, and its hinge where the objective prices no cost.
 
-    With an exponent of 0, a network gains nothing from being cheaper than its budgets, and all feasible ones have 0.
+    With an exponent of 0, a network gains nothing from being cheaper than its budgets: if it is feasible, it has 0.
     """
     if not objective.cost_exponent and objective.feasible(evaluation):
         return 0.0

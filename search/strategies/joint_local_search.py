@@ -42,14 +42,14 @@ class JointLocalSearch(JointBaseline):
     def neighbours(self, pair: Pair) -> list[Pair]:
         """All pairs that differ in one decision of the network or one field of the accelerator, in a random order."""
         own, sizes = len(pair.network), [*self.network_sizes, *self.hardware.sizes]
-        found: dict[Pair, None] = {}
+        near: dict[Pair, None] = {}
         for place, size in enumerate(sizes):
             for index in range(size):
                 changed = [*pair.network, *pair.accelerator]
                 changed[place] = index
-                found[self.pair(changed[:own], changed[own:])] = None
-        found.pop(pair, None)
-        others = list(found)
+                near[self.pair(changed[:own], changed[own:])] = None
+        near.pop(pair, None)
+        others = list(near)
         return [others[i] for i in self.dice.random.permutation(len(others))]
 
     def _rank(self, pair: Pair) -> tuple[float, float]:

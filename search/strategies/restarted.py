@@ -31,8 +31,8 @@ _PREPARATION = "warm-up"
 class Restarted:
     """A co-search, and searches of the same strategy until at most a twentieth of the budget is left.
 
-    Each has a seed of its own, which follows from the problem's, and what is left of the budget, divided among its stages as a
-    whole one is. It knows what those before it have paid for: costs of pairs, accuracies, and shared weights
+    Each has a seed of its own, which follows from the problem's, and what is left of the budget, which its stages share as they do
+    a whole budget. It knows what those before it have paid for: costs of pairs, accuracies, and shared weights
     (:meth:`search.strategies.co_search.CoSearch.follow`). It has learned nothing from them. The result is the
     best pair of all.
 

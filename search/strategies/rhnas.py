@@ -25,7 +25,7 @@ __all__ = ["Rhnas"]
 _ARCHITECTURE_STEP = 0.05
 _LOGIT_BATCH = 64
 _LEAST_RATIO = 0.05
-"""Of an expected cost to that of the most probable network: a sum of single changes may fall below 0."""
+"""Least multiple of the most probable network's cost that is expected: a sum of single changes may fall below 0."""
 
 _SCALE_NETWORKS = 32
 """Architectures that are drawn to scale the agent's features."""

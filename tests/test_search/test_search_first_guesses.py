@@ -70,8 +70,8 @@ def test_a_search_that_goes_on_has_the_same_first_guess() -> None:
 
 def test_the_largest_is_any_of_the_equal_ones_and_no_other() -> None:
     logits = torch.tensor([1.0, 3.0, 2.0, 3.0])
-    found = {
+    guesses = {
         largest(logits, torch.randperm(4, generator=torch.Generator().manual_seed(seed)))
         for seed in range(40)
     }
-    assert found == {1, 3}
+    assert guesses == {1, 3}

@@ -88,7 +88,7 @@ def test_restarts_end_where_all_pairs_are_known(strategy: str) -> None:
 
 
 def test_restarts_have_other_seeds_and_the_best_pair_of_all() -> None:
-    """Among searches of a single trial update, a later one is better than the first with some seeds."""
+    """After searches of a single update, a later search is better than the first with some seeds."""
     networks, later = known_cells(), 0
     for seed in range(4):
         results = []
