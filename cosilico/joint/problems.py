@@ -107,14 +107,14 @@ PROBLEMS: Mapping[str, JudgedProblem] = {
         place=0.75,
         pinned=("io_bandwidth_gbps",),
     ),
-    "nahas": JudgedProblem(
+    "published": JudgedProblem(
         text="accuracy against latency, with NAHAS's exponent", cost_exponent=COST_EXPONENT
     ),
 }
 """Problems by name."""
 
-JUDGED = tuple(name for name in PROBLEMS if name != "nahas")
-"""Problems by which strategies are tuned and compared: `nahas` is left out, which two networks decide on NAS-Bench-201."""
+JUDGED = tuple(name for name in PROBLEMS if name != "published")
+"""Problems by which strategies are tuned and compared: `published` is left out, which two networks decide on NAS-Bench-201."""
 
 
 def named_problem(name: str, truth: JointSpace) -> JointProblem:
