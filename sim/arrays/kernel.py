@@ -99,7 +99,7 @@ def _compiled(function: Callable[P, R], *, counted: bool, **more: bool) -> Calla
 
         @functools.cache
         def part() -> Any:
-            """Part for the kernels that call this one; Python gets the kernel."""
+            """Part for the kernels that call this function; Python gets the kernel."""
             return njit(no_cpython_wrapper=True, **_pipeline("PartCompiler"), **options)(function)
 
         if _tried():

@@ -20,7 +20,7 @@ from sim.spec.spaces import TINY
 
 BUDGET, SEEDS = 100, 6
 SHARE = 0.02
-"""Of all pairs of realizable accelerators within the area, those whose latency is within the budget."""
+"""All pairs of realizable accelerators within the area whose latency is within the budget."""
 
 
 @cache
