@@ -99,7 +99,7 @@ def _compiled(function: Callable[P, R], *, counted: bool, **more: bool) -> Calla
 
         @functools.cache
         def part() -> Any:
-            """Part for the kernels that call this function; Python gets the kernel."""
+            """Form of the kernel for those that call it, while Python gets the kernel itself."""
             return njit(no_cpython_wrapper=True, **_pipeline("PartCompiler"), **options)(function)
 
         if _tried():

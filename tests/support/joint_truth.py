@@ -10,7 +10,7 @@ from cell_pickles import file_key, write_cell_pickle
 from cosilico.joint.enumeration import enumerate_jointly
 from trained_tables import write_trained_table
 
-__all__ = ["write_joint_truth", "write_trained_truth"]
+__all__ = ["TWO_ACCELERATORS", "write_joint_truth", "write_trained_truth"]
 
 _EDGES = ("e01", "e02", "e12", "e03", "e13", "e23")
 
@@ -39,6 +39,23 @@ register_file_kb = 16
 """
 """64 accelerators; 128 SIMD units with the small register file cannot be built."""
 
+TWO_ACCELERATORS = """
+[hardware]
+space = "tiny"
+name = "two"
+
+[hardware.values]
+pes_x = [1, 2]
+pes_y = [2]
+simd_units = [8]
+compute_lanes = [2]
+local_memory_kb = [16]
+register_file_kb = [4]
+io_bandwidth_gbps = [0.8]
+weight_store_kb = [0]
+"""
+"""The default of `tiny`, which other tests build, and half of it: for pairs that run."""
+
 
 def write_joint_truth(folder: Path, operations: Sequence[str] = ("skip", "conv1")) -> Path:
     """Enumerate all cells of some operations, with accuracies that rise with the work; return the folder."""
@@ -52,12 +69,12 @@ def write_joint_truth(folder: Path, operations: Sequence[str] = ("skip", "conv1"
     return _enumerated(write_cell_pickle(folder / "data.anb", cells), folder)
 
 
-def write_trained_truth(folder: Path) -> Path:
-    """Enumerate the networks of :func:`trained_tables.write_trained_table`; return the folder."""
-    return _enumerated(write_trained_table(folder / "few.json"), folder)
+def write_trained_truth(folder: Path, space: str = _SPACE) -> Path:
+    """Enumerate the networks of :func:`trained_tables.write_trained_table` in a space; return the folder."""
+    return _enumerated(write_trained_table(folder / "few.json"), folder, space)
 
 
-def _enumerated(accuracies: Path, folder: Path) -> Path:
-    (folder / "few.toml").write_text(_SPACE)
+def _enumerated(accuracies: Path, folder: Path, space: str = _SPACE) -> Path:
+    (folder / "few.toml").write_text(space)
     enumerate_jointly(str(accuracies), str(folder / "few.toml"), folder / "joint", jobs=1)
     return folder / "joint"

@@ -9,7 +9,7 @@ import pytest
 import joint_rtl
 from claim_pages import joint_in_rtl
 from cosilico.joint.truth import read_truth
-from joint_truth import write_joint_truth, write_trained_truth
+from joint_truth import TWO_ACCELERATORS, write_joint_truth, write_trained_truth
 
 
 @pytest.fixture(scope="module")
@@ -18,8 +18,9 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_pairs_in_rtl_are_as_enumerated_and_run_once(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    folder = write_trained_truth(tmp_path / "truth", TWO_ACCELERATORS)
     words = ["--joint", str(folder), "--work", str(tmp_path / "work"), "--jobs", "1"]
     words += ["--out", str(tmp_path / "made.json"), "--smoke", "--pairs", "2"]
     monkeypatch.setattr(joint_rtl, "SMOKE_PAIRS", 2)  # of the front
