@@ -5,10 +5,18 @@ from typing import Any
 
 from page_tables import table_lines
 from sim.cost.logic_area import AREA_PARTS, fitted_area
-from sim.cost.silicon_fit import parse
+from sim.cost.silicon_fit import parse, shipped
+from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import EDGE, TINY
 
-__all__ = ["SILICON", "energy_errors", "silicon_errors", "silicon_modules", "silicon_parts"]
+__all__ = [
+    "SILICON",
+    "energy_errors",
+    "silicon_errors",
+    "silicon_modules",
+    "silicon_parts",
+    "synthesized",
+]
 
 Results = Mapping[str, Any]
 
@@ -112,5 +120,42 @@ def energy_errors(results: Results) -> str:
     return "\n".join(table_lines(titles, rows, text=2))
 
 
-SILICON = (silicon_errors, silicon_modules, silicon_parts, energy_errors)
+def synthesized(results: Results) -> str:
+    """Accelerators by the command line, each from an empty cache, beside the fitted area."""
+    fits = shipped()
+    rows = []
+    for name, made in results["designs"].items():
+        config = AcceleratorConfig.from_json(made["accelerator"])
+        own = fitted_area(config, fits)
+        fitted = own.total - own.external_interface
+        rows.append(
+            [
+                name,
+                f"{config.macs:,}",
+                f"{made['logic_mm2']:.3f}",
+                f"{made['area_mm2']:.3f}",
+                f"{fitted:.3f}",
+                f"{100 * (fitted / made['area_mm2'] - 1):+.2f} %".replace("-", "−"),
+                f"{made['fmax_mhz']:,.0f}",
+                f"`{made['slowest_module'].removeprefix('cosilico_')}`",
+                f"{len(made['faults'])}",
+                f"{made['cpu_s']:,.0f}",
+                f"{made['wall_s']:,.0f}",
+            ]
+        )
+    titles = (
+        *(
+            "accelerator",
+            "MACs",
+            "logic, mm²",
+            "with macros, mm²",
+            "fitted, mm²",
+            "fitted beside it",
+        ),
+        *("MHz", "slowest module", "faults", "processor, s", "elapsed, s"),
+    )
+    return "\n".join(table_lines(titles, rows, text=1))
+
+
+SILICON = (silicon_errors, silicon_modules, silicon_parts, energy_errors, synthesized)
 """Blocks of the page."""
