@@ -426,6 +426,18 @@ def foreign_systems(results: Results) -> str:
     return "\n".join(table_lines(titles, rows, text=2))
 
 
+def earlier_prices(results: Results) -> str:
+    """Sentence that names the results whose areas and energies are not those of the present fits."""
+    if not results:
+        return "All figures have the present prices."
+    *names, last = results.values()
+    named = f"{', '.join(names)} and {last}" if names else last
+    return (
+        f"With earlier prices: {named}. Their budgets are those of the proxy, which counted less for logic and nothing "
+        "for bandwidth, or of an earlier fit; their cycles are those of the accelerators that they name."
+    )
+
+
 def _cell(value: int | list[int]) -> str:
     return f"{value:,}" if isinstance(value, int) else " … ".join(f"{x:,}" for x in value)
 
@@ -451,6 +463,7 @@ BLOCKS: dict[str, Callable[[Any], str]] = {
         imagenet_runs,
         mapper_distance,
         foreign_systems,
+        earlier_prices,
         drams,
         dram_parameters,
         dram_judge,

@@ -100,6 +100,9 @@ def published_energies(results: Results) -> str:
                 f"{scale * on_chip:.2f}",
                 f"{scale * on_chip / theirs:.1f}×",
                 *(f"{100 * share / on_chip:.0f} %" for share in shares),
+                f"{scale * (on_chip - shares[-1]) / theirs:.1f}×",
+                f"{scale * on_chip / _OPERATIONS:.2f}",
+                f"{scale * on_chip / _OPERATIONS / published['simba_pj_per_operation']:.0f}×",
                 f"{external:.1f}",
             ]
         )
@@ -108,8 +111,12 @@ def published_energies(results: Results) -> str:
 
 _ENERGY_TITLES = (
     *("MACs", "published, pJ/MAC", "ours: utilization", "pJ/MAC in 45 nm", "scaled", "ratio"),
-    *("of ours: multipliers", "register files", "lanes, requantizers", "idle", "external, pJ/MAC"),
+    *("of ours: multipliers", "register files", "lanes, requantizers", "idle"),
+    *("ratio without idle", "pJ/operation, scaled", "Simba's in it", "external, pJ/MAC"),
 )
+
+_OPERATIONS = 2
+"""Operations of a MAC, as Simba counts them."""
 
 
 def _energy_factor(technology: Results) -> float:

@@ -7,8 +7,8 @@ from typing import Any
 
 from page_tables import table_lines
 from sim.cost.logic_area import AREA_PARTS, fitted_area
-from sim.cost.silicon_fit import parse
-from sim.spec.accelerator import DOT_WIDTH
+from sim.cost.silicon_fit import parse, shipped
+from sim.spec.accelerator import DOT_WIDTH, AcceleratorConfig
 from sim.spec.spaces import EDGE, NAHAS, TINY, HardwareSpace
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "silicon_modules",
     "silicon_parts",
     "silicon_samples",
+    "synthesized",
 ]
 
 Results = Mapping[str, Any]
@@ -179,6 +180,43 @@ def _sizes(
     return "\n".join(table_lines(titles, rows, text=1))
 
 
+def synthesized(results: Results) -> str:
+    """Accelerators by the command line, each from an empty cache, beside the fitted area."""
+    fits = shipped()
+    rows = []
+    for name, made in results["designs"].items():
+        config = AcceleratorConfig.from_json(made["accelerator"])
+        own = fitted_area(config, fits)
+        fitted = own.total - own.external_interface
+        rows.append(
+            [
+                name,
+                f"{config.macs:,}",
+                f"{made['logic_mm2']:.3f}",
+                f"{made['area_mm2']:.3f}",
+                f"{fitted:.3f}",
+                f"{100 * (fitted / made['area_mm2'] - 1):+.2f} %".replace("-", "−"),
+                f"{made['fmax_mhz']:,.0f}",
+                f"`{made['slowest_module'].removeprefix('cosilico_')}`",
+                f"{len(made['faults'])}",
+                f"{made['cpu_s']:,.0f}",
+                f"{made['wall_s']:,.0f}",
+            ]
+        )
+    titles = (
+        *(
+            "accelerator",
+            "MACs",
+            "logic, mm²",
+            "with macros, mm²",
+            "fitted, mm²",
+            "fitted beside it",
+        ),
+        *("MHz", "slowest module", "faults", "processor, s", "elapsed, s"),
+    )
+    return "\n".join(table_lines(titles, rows, text=1))
+
+
 def _beyond(
     space: HardwareSpace, size: Callable[[Results], int], names: Sequence[str], most: int
 ) -> list[str]:
@@ -202,5 +240,6 @@ SILICON = (
     silicon_samples,
     energy_errors,
     energy_samples,
+    synthesized,
 )
 """Blocks of the page."""

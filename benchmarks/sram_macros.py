@@ -4,6 +4,7 @@
     python benchmarks/sram_macros.py --write            # write it anew
     python benchmarks/sram_macros.py --beyond           # compare with macros that are not in the table
     python benchmarks/sram_macros.py --beyond --write   # write them anew
+    python benchmarks/sram_macros.py --fastest          # compare with macros of fakeram45's sizes and the least delay
 
 ``sram_beyond.json`` has macros that are not in the table: between its rows, where they judge the interpolation, and wider
 and deeper than its own. docs/explanation/cost.md shows them.
@@ -29,6 +30,14 @@ from sim.spec.files import write_atomic
 
 TABLE = Path(__file__).parents[1] / "sim/cost" / TABLE_FILE
 BEYOND = Path(__file__).parent / "sram_beyond.json"
+FAKERAM = Path(__file__).parent / "fakeram45.json"
+
+FASTEST = dict(SETTINGS) | {
+    name: value.replace("60:", "0:", 1)
+    for name, value in SETTINGS.items()
+    if name.startswith("deviate")
+}
+"""Settings for the least delay, where ours allow some more for the sake of the area."""
 
 
 class Shape(NamedTuple):
@@ -63,11 +72,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--package", type=Path, metavar="FOLDER", help="unpacked package")
     parser.add_argument("--beyond", action="store_true", help="macros that are not in the table")
+    parser.add_argument("--fastest", action="store_true", help="macros of fakeram45's sizes")
     parser.add_argument("--write", action="store_true", help="write in place of comparing")
     arguments = parser.parse_args()
     program, origin = build_cacti(arguments.package)
-    file = BEYOND if arguments.beyond else TABLE
-    text = (beyond_text if arguments.beyond else table_text)(program, origin)
+    file, made = TABLE, table_text
+    if arguments.fastest:
+        file, made = FAKERAM, fastest_text
+    elif arguments.beyond:
+        file, made = BEYOND, beyond_text
+    text = made(program, origin)
     if arguments.write:
         write_atomic(file, text)
         return 0
@@ -90,6 +104,21 @@ def beyond_text(program: Path, origin: str) -> str:
     between, others = runs[: len(BETWEEN)], runs[len(BETWEEN) :]
     parts = {"between": _records(between), "others": _records(others)}
     return _text(_provenance(origin, " --beyond"), parts)
+
+
+def fastest_text(program: Path, origin: str) -> str:
+    """Return the file of fakeram45's macros, each with the area of CACTI's fastest."""
+    known = json.loads(FAKERAM.read_text(encoding="utf-8"))
+    macros = []
+    for each in known["macros"]:
+        shape = Shape(MemoryCells.LOW_OPERATING_POWER, 1, each["width"], each["rows"])
+        run = run_macro(program, **shape._asdict(), settings=FASTEST)
+        macros.append(each | {"fastest_um2": run.macro.area_um2})
+    fastest = _provenance(origin, " --fastest") | FASTEST
+    return (
+        json.dumps({"source": known["source"], "fastest": fastest, "macros": macros}, indent=1)
+        + "\n"
+    )
 
 
 def _asked(program: Path, shapes: list[Shape]) -> list[tuple[Shape, MacroRun]]:

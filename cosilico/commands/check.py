@@ -20,7 +20,7 @@ def check(
         str | None,
         typer.Option(
             metavar="FPGA",
-            help="an FPGA that the accelerator must fit, by its fitted resources: "
+            help="an FPGA that the accelerator must fit, by its fitted resources, of which none are shipped: "
             f"{', '.join(FPGA_DEVICES)}",
         ),
     ] = None,

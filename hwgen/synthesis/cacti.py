@@ -228,8 +228,18 @@ def build_cacti(folder: Path | None = None) -> tuple[Path, str]:
     return place / "cacti", origin
 
 
-def run_macro(program: Path, *, width: int, rows: int, ports: int, cells: MemoryCells) -> MacroRun:
+def run_macro(
+    program: Path,
+    *,
+    width: int,
+    rows: int,
+    ports: int,
+    cells: MemoryCells,
+    settings: Mapping[str, str] = SETTINGS,
+) -> MacroRun:
     """Ask CACTI for a macro of `rows` rows of `width` bits with a port for both ways or a port for each.
+
+    Settings other than ``SETTINGS`` give macros to compare with.
 
     Raises
     ------
@@ -237,7 +247,7 @@ def run_macro(program: Path, *, width: int, rows: int, ports: int, cells: Memory
         If it finds no organization: a macro needs 32 rows and 64 bytes at least.
     """
     hot, typical = (
-        _figures(program, _configuration(width, rows, ports, cells, kelvin))
+        _figures(program, _configuration(width, rows, ports, cells, kelvin, settings))
         for kelvin in (HOT_K, TYPICAL_K)
     )
     return MacroRun(
@@ -254,7 +264,14 @@ def run_macro(program: Path, *, width: int, rows: int, ports: int, cells: Memory
     )
 
 
-def _configuration(width: int, rows: int, ports: int, cells: MemoryCells, kelvin: int) -> str:
+def _configuration(
+    width: int,
+    rows: int,
+    ports: int,
+    cells: MemoryCells,
+    kelvin: int,
+    settings: Mapping[str, str] = SETTINGS,
+) -> str:
     """Text of CACTI's configuration file."""
     both, single = (1, 0) if ports == 1 else (0, 1)
     cell, periphery = TRANSISTORS[cells]
@@ -268,7 +285,7 @@ def _configuration(width: int, rows: int, ports: int, cells: MemoryCells, kelvin
         f"-operating temperature (K) {kelvin}",
         *(f'-{array} array cell type - "{cell}"' for array in ("Data", "Tag")),
         *(f'-{array} array peripheral type - "{periphery}"' for array in ("Data", "Tag")),
-        *(f"-{name} {value}" for name, value in SETTINGS.items()),
+        *(f"-{name} {value}" for name, value in settings.items()),
     ]
     return "\n".join(lines) + "\n" + _INDIFFERENT
 

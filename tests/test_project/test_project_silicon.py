@@ -1,5 +1,6 @@
 """The fitted silicon that is kept beside the benchmarks: of this gateware, made of its samples, judged by others, monotone."""
 
+import json
 import random
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,11 +16,13 @@ from hwgen.synthesis.sample_accelerators import sample_plan
 from hwgen.synthesis.targets import FpgaFamily, FpgaFlow, StandardCellFlow
 from silicon_sample_file import SampleFile, load_samples
 from silicon_samples import FITS, SAMPLES, sample_order
-from sim.cost import silicon_fit
+from sim.cost import energy_fit, silicon_fit
 from sim.cost.logic_area import fitted_area
 from sim.realizability import check
 from sim.spec.accelerator import AcceleratorConfig
 from sim.spec.spaces import EDGE, SPACE_NAMES, TINY, HardwareSpace
+from synthesized import DESIGNS
+from synthesized import OUT as SYNTHESIZED
 
 PLAN = sample_plan(list(SPACE_NAMES.values()))
 
@@ -49,6 +52,36 @@ def test_the_samples_were_mapped_as_a_design_is_mapped_now(kept: SampleFile) -> 
 def test_the_fits_are_made_of_the_samples(kept: SampleFile) -> None:
     """Features, numbers and the method are thereby those of the code."""
     assert silicon_fit.load(FITS) == kept.fits()
+
+
+def test_the_fits_have_enough_samples_and_small_errors() -> None:
+    """Areas of both clocks, and energies: means over what judges, and the worst of areas."""
+    for fits in (silicon_fit.load(FITS).fits, energy_fit.shipped().fits):
+        assert {fit.clock_mhz for fit in fits} == {TINY.clock_mhz, EDGE.clock_mhz}
+    cells = [fit for fit in silicon_fit.load(FITS).fits if fit.clock_mhz]
+    for figure in ("logic", "total"):
+        assert sum(fit.fitted[figure].samples for fit in cells) >= 40
+        assert sum(fit.held_out[figure].samples for fit in cells) >= 20
+        for fit in cells:
+            assert fit.held_out[figure].mean <= 0.02
+            assert fit.held_out[figure].worst <= 0.05
+    for run in energy_fit.shipped().fits:
+        assert run.held_out["total"].mean <= 0.05
+
+
+def test_accelerators_were_synthesized_from_the_smallest_to_the_baseline() -> None:
+    """By the command line: without faults, within 5 % of the fits, at the clock, the baseline in 15 minutes of two cores."""
+    designs = json.loads(SYNTHESIZED.read_text(encoding="utf-8"))["designs"]
+    assert {"smallest of `tiny`", "`nahas`"} <= designs.keys() <= DESIGNS.keys()
+    fits = silicon_fit.load(FITS)
+    for name, made in designs.items():
+        assert made["accelerator"] == DESIGNS[name].to_json()
+        own = fitted_area(DESIGNS[name], fits)
+        assert own.total - own.external_interface == pytest.approx(made["area_mm2"], rel=0.05)
+        assert made["area_mm2"] == pytest.approx(made["logic_mm2"] + made["memory_mm2"], abs=2e-6)
+        assert made["fmax_mhz"] >= DESIGNS[name].clock_mhz
+        assert made["faults"] == []
+    assert designs["`nahas`"]["cpu_s"] <= 2 * 15 * 60
 
 
 def test_samples_are_the_beginning_of_the_plan_and_none_judges_itself(kept: SampleFile) -> None:
