@@ -140,14 +140,9 @@ def joint_in_rtl(results: Results) -> str:
 def joint_problems(results: Results) -> str:
     """How hard each problem is: its optimum, and what is within reach of it."""
     titles = (
-        "problem",
-        "what is searched",
-        "score",
-        "budgets",
-        "accuracy of the best",
-        "its latency",
+        *("problem", "what is searched", "score", "budgets", "accuracy of the best", "its latency"),
+        *("networks within 2 %", "accelerators", "pairs", "random pairs", "tells apart"),
     )
-    titles += ("networks within 2 %", "accelerators", "pairs", "random pairs", "tells apart")
     clock_mhz = results["clock_mhz"]
     rows = []
     for name, row in results["problems"].items():
