@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from sklearn.datasets import load_digits
 
+from cosilico.comparison_joint_summary import WITHIN as JOINT_WITHIN
 from cosilico.enumeration_parts import MOST_POINTS
 from cosilico.table_forms import JOINED_ROWS
 from cost_figures import cost_figures
@@ -123,7 +124,8 @@ def known_figures() -> dict[str, set[str]]:
         "docs/reference/accelerator.md": {f"{MAX_BANK_DEPTH:,}", f"{MAX_CLOCK_MHZ:,}"},
         "docs/reference/results.md": {f"{_NETLIST_MACS:,}"},
         "docs/reference/soc.md": {f"{100 * MOST_RATE_ERROR:g} %"},
-        "docs/explanation/trade.md": {f"{len(EDGE):,}"},
+        # The store's size is in tests/test_project/test_project_trade.py.
+        "docs/explanation/trade.md": {f"{len(EDGE):,}", f"{2048:,}"},
         "docs/explanation/scaling.md": {f"{MOST_POINTS:,}"},
         "docs/explanation/architecture.md": {
             f"{LAYERS_LIMIT:,}",
@@ -167,6 +169,7 @@ def known_figures() -> dict[str, set[str]]:
                 f"{TABLE_POINTS:,}",
                 f"{MOST_BOUNDED:,}",
                 f"{regret['WITHIN']:.0%}".replace("%", " %"),
+                f"{JOINT_WITHIN:.0%}".replace("%", " %"),
             ),
             *fashion_figures(),
         },
