@@ -23,7 +23,7 @@ from search.tasks.digits_settings import DigitsSettings
 from sim.spec.errors import DesignFileError
 from sim.spec.memories import FixedLatency
 
-SPACE_FILES = {"joint_space.toml"}
+SPACE_FILES = {"joint_space.toml", "joint_fashion_space.toml"}
 """Examples without a task: spaces of accelerators alone."""
 
 EXAMPLES = sorted(

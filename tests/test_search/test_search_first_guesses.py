@@ -12,7 +12,7 @@ from search.choice_logits import ChoiceLogits, largest
 from search.controller import RecurrentController
 
 SIZES = (2, 3, 5)
-SEEDS = 200
+SEEDS = 600  # that one of 30 triples is never drawn: once in 10^7 tests
 
 
 def of_logits(seed: int) -> list[int]:
