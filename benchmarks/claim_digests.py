@@ -6,16 +6,11 @@ prints the results files whose figures were made with other sources, fits or gat
 """
 
 import json
-from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import sim.cost
-import sim.timing
-from cosilico.cache import digest, source_digest
-from hwgen.gateware_hash import gateware_hash
-from sim.cost import energy_fit, silicon_fit
+from cosilico.cache import digest
+from cosilico.measured_state import measured_state
 
 __all__ = ["EXPERIMENTS", "digests", "stale"]
 
@@ -28,6 +23,7 @@ _SHARED = (
     "claim_gains.py",
     "claim_searches.py",
     "claim_verdicts.py",
+    "joint_searches.py",
     "oneshot_costs.py",
     "proposals.py",
 )
@@ -46,29 +42,16 @@ def main() -> None:
 
 
 def digests(script: Path) -> dict[str, str]:
-    """Digests of gateware, fits, sources and scripts of an experiment.
+    """Digests of all that decides an experiment's figures: the project's state, and its scripts.
 
     Parameters
     ----------
     script : Path
         File of the experiment.
     """
-    scripts = [(_BENCHMARKS / file).read_bytes() for file in (*_SHARED, script.name)]
-    return _of_the_project() | {"scripts": digest(*scripts)}
-
-
-@cache
-def _of_the_project() -> dict[str, str]:
-    fits = [
-        files(sim.cost) / silicon_fit.DEFAULT_FILE,
-        files(sim.cost) / energy_fit.DEFAULT_FILE,
-        files(sim.timing) / "calibration.json",
-    ]
-    return {
-        "gateware": gateware_hash(),
-        "fits": digest(*(file.read_bytes() for file in fits)),
-        "sources": source_digest("search", "sim"),
-    }
+    names = sorted({*_SHARED, *(f"{name}.py" for name in EXPERIMENTS), script.name})
+    scripts = [(_BENCHMARKS / name).read_bytes() for name in names]
+    return measured_state() | {"scripts": digest(*scripts)}
 
 
 def stale(results: dict[str, Any], script: Path) -> list[str]:

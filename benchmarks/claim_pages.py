@@ -43,8 +43,8 @@ def claims(results: Results) -> str:
         [
             *table_lines(titles, rows, text=len(titles)),
             "",
-            f"{settings['seeds']} seeds, {settings['budget']:,} evaluations; gateware `{made['gateware'][:12]}`, fits "
-            f"`{made['fits'][:12]}`, sources `{made['sources'][:12]}`.",
+            f"{settings['seeds']} seeds, {settings['budget']:,} evaluations; gateware `{made['gateware'][:12]}`, prices "
+            f"`{made['prices'][:12]}`, model `{made['model'][:12]}`, strategies `{made['strategies'][:12]}`.",
         ]
     )
 
@@ -181,7 +181,8 @@ def joint_reading(results: Results) -> str:
     }
     near = {name: sum(regret <= WITHIN for regret in regrets[name]) for name in order}
     behind = ", ".join(
-        f"`{name}` {near[name]} ({100 * median(regrets[name]):.2f} %)" for name in order[1:]
+        f"`{name}` {near[name]} of {len(regrets[name])} (median {100 * median(regrets[name]):.2f} %)"
+        for name in order[1:]
     )
     several = len(problems) > 1
     asked = f"{len(problems)} problems" if several else f"the problem `{next(iter(problems))}`"

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -28,9 +28,11 @@ from sim.cost.objective import Objective
 from sim.spec.archives import file_sha256
 from sim.spec.spaces import HardwareSpace
 
-__all__ = ["HARSH", "JointTask", "harsh_space", "run_searches"]
+__all__ = ["HARSH", "JointTask", "harsh_space", "run_searches", "spending"]
 
 _ROOT = Path(__file__).parent.parent
+
+Spender = TypeVar("Spender", bound=PairBudgetSettings)
 
 HARSH = "examples/joint_fashion_space.toml"
 """Accelerators with so little memory that many pairs break rules."""
@@ -134,6 +136,11 @@ def searched(task: JointTask, seed: int) -> dict[str, Any]:
             score = judges[objective].score(made.best)
             record |= {"score": score, "regret": judges[objective].regret(score)}
     return record
+
+
+def spending(settings: Spender, budget: int) -> Spender:
+    """Settings of a search that begins again until its budget is spent: equal evaluations, and not only allowed."""
+    return replace(settings.spending(budget), restarts=True)
 
 
 def judge_of(truth: JointSpace, objective: Objective) -> JointJudge:

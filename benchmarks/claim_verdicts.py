@@ -26,13 +26,11 @@ REACHED = "yes if all these medians reach the figure, in part if any does"
 
 BETTER = "yes if better with nine seeds of ten, in part with more than half"
 
-AS_GOOD = (
-    "yes if its median is no worse than the other's worst seed, in part if its best seed is not"
-)
+AS_GOOD = "yes if its median is no worse than the other's, in part if no worse than the other's worst seed"
 
 TREND = (
     "yes if the ratio rises, or falls, with every step under both metrics (by chance: 1 in 288), in part under one metric "
-    "(1 in 12)"
+    "(1 in 6)"
 )
 
 
@@ -53,9 +51,9 @@ def better(first: Sequence[float], second: Sequence[float]) -> tuple[str, int]:
 
 def as_good(spread: Mapping[str, Any], other: Mapping[str, Any]) -> str:
     """Verdict of :data:`AS_GOOD` on spreads of regrets, of which the least is best."""
-    if spread["median"] <= other["most"]:
+    if spread["median"] <= other["median"]:
         return "yes"
-    return "in part" if spread["least"] <= other["most"] else "no"
+    return "in part" if spread["median"] <= other["most"] else "no"
 
 
 def trend(by_metric: Iterable[Sequence[float]]) -> str:

@@ -18,13 +18,14 @@ from claim import Claim, Record, Settings, begin, run_tasks, spread, write_claim
 from claim_searches import JointTask, run_searches
 from claim_verdicts import NOT_MEASURED, times
 from claims_rhnas import agent_settings
+from cosilico.comparison_experiment import budgeted
 from cosilico.joint.source import joint_digests, resolved
 from cosilico.joint.trained import FASHION, table_file
 from cosilico.joint.truth import JointTruth, read_truth
 from joint_searches import objective_of
 from search.in_memory import search_in_memory
 from search.networks.cells import CellMember
-from search.strategies import CO_SEARCHES, HARDWARE_SEARCHES
+from search.strategies import HARDWARE_SEARCHES
 from sim.cost.objective import Objective
 from sim.spec.documents import read_json
 
@@ -48,8 +49,7 @@ def measure(settings: Settings) -> dict[str, Any]:
     objective = objective_of(truth, "latency")
     tasks: dict[str, JointTask] = {}
     for name in CO_SEARCHED:
-        kind: Any = CO_SEARCHES[name].settings
-        tasks[name] = JointTask(settings=kind().spending(settings.budget), objective=objective)
+        tasks[name] = JointTask(settings=budgeted(name, settings.budget), objective=objective)
     searches = run_searches(settings, tasks)
     table = read_json(table_file(FASHION), "table of accuracies")
     figures: dict[str, Any] = {

@@ -14,7 +14,7 @@ import numpy as np
 
 from claim import Claim, Record, Settings, begin, spread, write_claims
 from claim_gains import BANDWIDTHS, accelerators, fixed_hardware_gains, least_costs
-from claim_searches import JointTask, run_searches
+from claim_searches import JointTask, run_searches, spending
 from claim_verdicts import REACHED, percent, reached, times
 from cosilico.joint.truth import JointTruth, read_truth
 from joint_searches import objective_of
@@ -46,8 +46,8 @@ def measure(settings: Settings) -> dict[str, Any]:
     tasks: dict[str, JointTask] = {}
     for name, (bandwidth, limit, _) in limits.items():
         objective = objective_of(truth, "latency", limit)
-        two = TwoLevelSettings().spending(settings.budget)
-        single = NahasJointSettings(reward="hard").spending(settings.budget)
+        two = spending(TwoLevelSettings(), settings.budget)
+        single = spending(NahasJointSettings(reward="hard"), settings.budget)
         for strategy, chosen in ((TWO, two), (SINGLE, single)):
             tasks[f"{strategy}, {name}"] = JointTask(
                 settings=chosen, objective=objective, space=bandwidth

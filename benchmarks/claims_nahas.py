@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from claim import Claim, Record, Settings, begin, spread, write_claims
 from claim_gains import BANDWIDTHS, fixed_hardware_gains, least_costs
-from claim_searches import HARSH, JointTask, harsh_space, run_searches
+from claim_searches import HARSH, JointTask, harsh_space, run_searches, spending
 from claim_verdicts import (
     AS_GOOD,
     BETTER,
@@ -86,10 +86,10 @@ def measure(settings: Settings) -> dict[str, Any]:
 
 def strategies(budget: int, objective: Objective, hard: Objective) -> dict[str, JointTask]:
     """All searches by name; those with a hard reward have a budget of latency as target."""
-    joint = NahasJointSettings().spending(budget)
-    phase = NahasPhaseSettings().spending(budget)
-    twice = replace(NahasPhaseSettings().spending(2 * budget), trials=budget, factor=2)
-    oneshot = NahasOneshotSettings().spending(budget)
+    joint = spending(NahasJointSettings(), budget)
+    phase = spending(NahasPhaseSettings(), budget)
+    twice = replace(spending(NahasPhaseSettings(), 2 * budget), trials=budget, factor=2)
+    oneshot = spending(NahasOneshotSettings(), budget)
     little = objective_of_harsh(objective)
     return {
         "joint": JointTask(settings=joint, objective=objective),

@@ -14,6 +14,7 @@ Nothing in the file depends on the machine; `benchmarks/pages.py` makes tables o
 import argparse
 import json
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from sim.networks.imagenet import IMAGENET_NETWORKS
 from sim.networks.named import named_network
 from sim.spec.files import write_atomic
 from sim.spec.network import Network
-from sim.spec.spaces import EDGE
+from sim.spec.spaces import EDGE, HardwareSpace
 
 ENTRIES = {"warm": "cycles", "cold": "cold_cycles"}
 """Column of the cycles of each entry of a program."""
@@ -44,8 +45,18 @@ SIZES = (64, 1024, 4096, 16384)
 
 def main() -> None:
     """Enumerate each network's accelerators; write all results anew after each network."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
+    write_trades(__doc__ or "", Path(__file__), EDGE, trade)
+
+
+def write_trades(
+    text: str,
+    script: Path,
+    space: HardwareSpace,
+    figures: Callable[[CostTable, str], dict[str, Any]],
+) -> None:
+    """Be a script that enumerates networks on a space and writes figures of each table."""
+    parser = argparse.ArgumentParser(description=text.partition("\n")[0])
+    parser.add_argument("--out", type=Path, default=script.with_suffix(".json"))
     names = list(IMAGENET_NETWORKS)
     parser.add_argument("--networks", nargs="+", choices=names, default=names)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
@@ -53,10 +64,9 @@ def main() -> None:
     results: dict[str, Any] = {}
     for name in arguments.networks:
         with progress_bar() as report:
-            table = enumerate_network(named_network(name), EDGE, report, jobs=arguments.jobs)
-        results[name] = trade(table, name)
+            table = enumerate_network(named_network(name), space, report, jobs=arguments.jobs)
+        results[name] = figures(table, name)
         write_atomic(arguments.out, json.dumps(results, indent=1) + "\n")
-        print(name, json.dumps(results[name]["sizes"]), flush=True)
 
 
 def trade(table: CostTable, name: str) -> dict[str, Any]:

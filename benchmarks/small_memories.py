@@ -10,24 +10,17 @@ store, and the best memories for each bandwidth.
 Nothing in the file depends on the machine; `benchmarks/pages.py` makes tables of it.
 """
 
-import argparse
-import json
-import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cosilico.enumeration import census, enumerate_network
-from cosilico.progress import progress_bar
-from memory_trade import BUDGETS, ENTRIES, best_row, within_share
+from cosilico.enumeration import census
+from memory_trade import BUDGETS, ENTRIES, best_row, within_share, write_trades
 from sim.cost.area import area
 from sim.cost.table import CostTable
-from sim.networks.imagenet import IMAGENET_NETWORKS
-from sim.networks.named import named_network
 from sim.spec.accelerator import AcceleratorConfig
-from sim.spec.files import write_atomic
 from sim.spec.spaces import EDGE, HardwareSpace
 
 __all__ = ["SPACE", "main", "trade"]
@@ -62,18 +55,7 @@ SPACE = HardwareSpace(
 
 def main() -> None:
     """Enumerate each network's accelerators; write all results anew after each network."""
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--out", type=Path, default=Path(__file__).with_suffix(".json"))
-    names = list(IMAGENET_NETWORKS)
-    parser.add_argument("--networks", nargs="+", choices=names, default=names)
-    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
-    arguments = parser.parse_args()
-    results: dict[str, Any] = {}
-    for name in arguments.networks:
-        with progress_bar() as report:
-            table = enumerate_network(named_network(name), SPACE, report, jobs=arguments.jobs)
-        results[name] = trade(table, SPACE)
-        write_atomic(arguments.out, json.dumps(results, indent=1) + "\n")
+    write_trades(__doc__ or "", Path(__file__), SPACE, lambda table, _: trade(table, SPACE))
 
 
 def trade(table: CostTable, space: HardwareSpace) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Settings of co-searches, tuned on a joint space for comparisons on another: equally many tries for each strategy.
+"""Settings of co-searches, tuned on a joint space for comparisons on another: up to as many tries for each strategy.
 
     python benchmarks/tune_strategies.py --joint DIR [--work DIR] [--out FILE] [--seeds N] [--budget N] [--smoke]
 

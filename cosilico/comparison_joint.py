@@ -4,10 +4,12 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from inspect import getsource
 from pathlib import Path
 from typing import Any
 
-from cosilico.cache import document_digest, source_digest
+from cosilico import comparison_joint_run
+from cosilico.cache import digest, document_digest, source_digest
 from cosilico.comparison import (
     CURVES_FILE,
     FIGURE_FILE,
@@ -156,7 +158,10 @@ def compare_on_joint(
     identity = {
         **joint_digests(subject),
         "settings": document_digest(settings.to_json()),
+        # searches are journalled with what is said of them
+        "problems": document_digest({each.name: each.to_json() for each in problems}),
         "sources": source_digest("search", "sim"),
+        "judge": digest(source_digest("cosilico.joint"), getsource(comparison_joint_run)),
     }
     searches = {
         _key(each.name, name, seed): (each, chosen[each.name][name], seed)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from cosilico.cache import digest
 from hwgen.gateware_hash import code, gateware_hash
-from sim.timing import calibration
 
 __all__ = ["measured_state"]
 
@@ -15,18 +14,23 @@ __all__ = ["measured_state"]
 def measured_state() -> dict[str, str]:
     """Digests of all that decides a comparison on a joint space, by name.
 
-    ``gateware``; what is measured and shipped, ``timing`` and ``prices`` (of area and energy); the code of the ``model`` and of the
-    ``strategies``, without comments and docstrings, which change no figure.
+    ``gateware``; what is measured and shipped, ``timing`` (clocks, too) and ``prices`` (of area and energy); the code of the ``model``, of
+    the ``strategies`` and of the ``judge`` with its problems, without comments and docstrings, which change no figure.
     """
     root = Path(str(resources.files("sim")))
-    prices = sorted((root / "cost").glob("*.json"))
     return {
         "gateware": gateware_hash(),
-        "timing": digest((root / "timing" / calibration.DEFAULT_FILE).read_bytes()),
-        "prices": digest(*(part for file in prices for part in (file.name, file.read_bytes()))),
+        "timing": _data_digest(root / "timing"),
+        "prices": _data_digest(root / "cost"),
         "model": _code_digest("sim"),
         "strategies": _code_digest("search"),
+        "judge": _code_digest("cosilico.joint"),
     }
+
+
+def _data_digest(folder: Path) -> str:
+    files = sorted(folder.glob("*.json"))
+    return digest(*(part for file in files for part in (file.name, file.read_bytes())))
 
 
 def _code_digest(package: str) -> str:

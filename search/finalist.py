@@ -45,7 +45,7 @@ class Finalist:
             epochs=problem.train.epochs,
             batch=problem.train.batch,
             learning_rate=problem.train.learning_rate,
-            seed=problem.seed,
+            seed=problem.trains_by,
         )
 
     def epoch(self) -> None:

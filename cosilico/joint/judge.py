@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cosilico.joint.problem import JointProblem
-from cosilico.joint.problems import accuracy_front, no_pair
+from cosilico.joint.problems import no_pair
 from cosilico.joint.space import JointSpace
 from search.evaluator import Evaluation
 from search.score import Score
 from sim.cost.hypervolume import hypervolume
+from sim.cost.pareto import pareto_front
 
 __all__ = ["REFERENCE", "JointJudge", "JointOptimum"]
 
@@ -90,7 +91,7 @@ class JointJudge:
             cost=float(costs[best]),
             score=float(scores[best]),
         )
-        front = accuracy_front(accuracies, costs)
+        front = pareto_front(costs, -accuracies, np.ones(len(costs), np.bool_))
         self.front = len(front)
         self._ranked, self._least = accuracies[front], costs[front]
         self._whole = self._volume(self._scaled(self._ranked, self._least))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cosilico.joint.space import JointSpace
 from cosilico.pinning import pinned_space
 from search.objective_settings import ObjectiveSettings
+from sim.cost.area import area_budget
 from sim.cost.objective import Objective
 from sim.spec.spaces import HardwareSpace
 
@@ -90,9 +91,9 @@ class StatedProblem:
         CosilicoError
             If a pin is not of the space.
         """
-        space = pinned_space(truth.space, self.pins)
-        if self.area_budget is not None:
-            space = replace(space, area_budget=self.area_budget)
+        # the default's area is that of the space, whatever is pinned
+        limit = area_budget(truth.space) if self.area_budget is None else self.area_budget
+        space = replace(pinned_space(truth.space, self.pins), area_budget=limit)
         return JointProblem(
             name=STATED, objective=self.objective.objective(space), pins=dict(self.pins)
         )

@@ -8,19 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from cosilico.joint.problem import JointProblem
 from cosilico.joint.space import JointSpace
 from sim.cost.area import area_budget
 from sim.cost.objective import COST_EXPONENT, Metric, Objective
+from sim.cost.pareto import pareto_front
 from sim.spec.errors import CosilicoError, NotRealizableError
 
 __all__ = [
     "JUDGED",
     "PROBLEMS",
     "JudgedProblem",
-    "accuracy_front",
     "named_problem",
     "named_problems",
     "no_pair",
@@ -76,7 +75,7 @@ class JudgedProblem:
         if not len(pairs.network):
             raise no_pair(truth)
         accuracies, costs = truth.accuracies[pairs.network], np.asarray(objective.cost(pairs))
-        front = accuracy_front(accuracies, costs)
+        front = pareto_front(costs, -accuracies, np.ones(len(costs), np.bool_))
         if len(front) < 2:
             raise CosilicoError(
                 f"problem {name} must have a front of two pairs or more, not of {len(front)}"
@@ -141,21 +140,6 @@ def named_problems(names: tuple[str, ...], truth: JointSpace) -> tuple[JointProb
     if len(set(names)) < len(names):
         raise CosilicoError(f"problems must be different ones, not {', '.join(names)!r}")
     return tuple(named_problem(name, truth) for name in names)
-
-
-def accuracy_front(
-    accuracies: NDArray[np.float64], costs: NDArray[np.float64]
-) -> NDArray[np.int64]:
-    """Rows that no other beats in accuracy and cost, by rising cost: int64[k]; of equal rows the first.
-
-    Parameters
-    ----------
-    accuracies, costs : float64[n]
-    """
-    order = np.lexsort((-accuracies, costs))
-    ranked = accuracies[order]
-    best = np.concatenate([[-np.inf], np.maximum.accumulate(ranked)[:-1]])
-    return np.asarray(order[ranked > best], np.int64)
 
 
 def no_pair(truth: JointSpace) -> NotRealizableError:

@@ -68,16 +68,20 @@ class Candidate:
     @property
     def edp(self) -> float | None:
         """Energy-delay product of a warm program, pJ · s; None of an earlier version's run."""
-        energy = self.record.get("energy")
-        return self._edp(energy if self.record.get("cold_energy") else None, self.cycles)
+        return self._edp("edp", "energy", self.cycles)
 
     @property
     def cold_edp(self) -> float | None:
         """Energy-delay product of a cold program, pJ · s; None where it was not recorded."""
-        return self._edp(self.record.get("cold_energy"), self.cold_cycles)
+        return self._edp("cold_edp", "cold_energy", self.cold_cycles)
 
-    def _edp(self, energy: float | None, cycles: int | None) -> float | None:
-        if energy is None or cycles is None:
+    def _edp(self, name: str, of: str, cycles: int | None) -> float | None:
+        """The product that was recorded, by predicted cycles as the energy; an enumerated accelerator's is made here."""
+        if name in self.record:
+            recorded: float | None = self.record[name]
+            return recorded
+        energy = self.record.get(of)
+        if energy is None or cycles is None or not self.record.get("cold_energy"):
             return None
         return energy_delay(accelerator_of(self.record["accelerator"]), energy, cycles)
 

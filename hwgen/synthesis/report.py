@@ -158,15 +158,19 @@ def report_timing(
     """
     clock = config.clock_mhz if clock_mhz is None else clock_mhz
     flow = StandardCellFlow(library=library, clock_mhz=clock)
-    return time_modules(map_design(config, flow, progress=progress), flow, progress)
+    return time_modules(
+        map_design(config, flow, progress=progress), flow, progress, opensta=bool(native_sta())
+    )
 
 
 def time_modules(
     modules: Sequence[MappedModule],
     flow: StandardCellFlow,
     progress: Callable[[str, int, int], None] = lambda step, done, total: None,
+    *,
+    opensta: bool = False,
 ) -> TimingReport:
-    """Time every module of a design that is mapped to standard cells, by OpenSTA as well where it is installed.
+    """Time every module of a design that is mapped to standard cells.
 
     Parameters
     ----------
@@ -175,6 +179,8 @@ def time_modules(
     flow : StandardCellFlow
     progress : callable
         Called with the name of a step, how much of it is done and how much there is.
+    opensta : bool
+        Whether OpenSTA times them as well.
     """
     timings: dict[str, ModuleTiming] = {}
     wired: dict[str, ModuleTiming] = {}
@@ -209,7 +215,7 @@ def time_modules(
     ]
     areas = {name: timing.area_um2 for name, timing in timings.items()}
     counts = instance_counts(modules)
-    checked = register_delays(modules, flow.library, progress) if native_sta() else {}
+    checked = register_delays(modules, flow.library, progress) if opensta else {}
     return TimingReport(
         flow.clock_mhz, flow.library.name, rows, areas, counts, tuple(faults), checked
     )

@@ -8,6 +8,7 @@ from hwgen.synthesis.composition import instance_counts, with_below
 from hwgen.synthesis.design import map_design
 from hwgen.synthesis.liberty import Library
 from hwgen.synthesis.mapping import MappedModule
+from hwgen.synthesis.opensta import native_sta
 from hwgen.synthesis.report import TimingReport, TimingRow, time_modules
 from hwgen.synthesis.targets import StandardCellFlow
 from sim.cost.external_interface import ExternalInterface, InterfacePrice, interface_price
@@ -171,7 +172,7 @@ def report_silicon(
         blocks=_blocks(modules, flow.library),
         memories=memories,
         scale=flow.memory_scale**2,
-        timing=time_modules(modules, flow, progress),
+        timing=time_modules(modules, flow, progress, opensta=bool(native_sta())),
         interface=None
         if interface is None
         else interface_price(interface, config.io_bandwidth_gbps),

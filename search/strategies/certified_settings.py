@@ -35,9 +35,6 @@ class FixedCertifiedSettings(CoSearchSettings):
     Parameters
     ----------
     strategy : "certified"
-    batch : int
-        Accelerators that are evaluated in a step.
     """
 
     strategy: str = choice("certified", "certified")
-    batch: int = integer(4, 1, 100_000)

@@ -164,7 +164,7 @@ class CoSearch(ABC):
             batch=batch,
             share=share,
             learning_rate=learning_rate,
-            seed=self.problem.seed,
+            seed=self.problem.trains_by,
         )
         return self._proxy
 
@@ -279,12 +279,9 @@ class CoSearch(ABC):
 
     def nearest_accelerator(self, architecture: Any) -> Evaluation | None:
         """Best feasible accelerator of all that were evaluated for the architecture; else the one least above the budgets."""
-        best = self.best_accelerator(architecture)
-        if best is not None:
-            return best
         rows = (row for row in self.evaluator.records if row.network == architecture.key)
         return min(
-            (row for row in rows if row.realizable),
+            (row for row in rows if row.realizable),  # feasible rows are above no budget
             key=lambda row: (self.objective.overrun(row), *self.objective.rank(row)),
             default=None,
         )
@@ -334,7 +331,7 @@ class CoSearch(ABC):
     def child(self, architecture: Any) -> Child:
         """Network of the architecture as its final training starts: with the shared weights."""
         networks, _ = self.problem.trained
-        child = build_from_layers(networks.layers(architecture), self.problem.seed)
+        child = build_from_layers(networks.layers(architecture), self.problem.trains_by)
         if self._shares_weights and isinstance(self.weights, SharedTraining):
             self.weights.supernet.inherit(child, architecture)
         return child

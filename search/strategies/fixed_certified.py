@@ -38,7 +38,7 @@ class FixedCertified(CoSearch):
             network=self.network(self._member),
             bounds=problem.bounds,
         )
-        self._certified = Certified(accelerators, CertifiedSettings(batch=settings.batch))
+        self._certified = Certified(accelerators, CertifiedSettings())
 
     @property
     def search_stages(self) -> Mapping[str, int]:

@@ -126,6 +126,8 @@ class CoSearchProblem(Problem):
     train : TrainSettings
     known_steps : int
         Steps of an epoch where accuracies are known (:class:`search.known_training.KnownTraining`).
+    training_seed : int or None
+        Seed of all trainings; the search's own if None.
     """
 
     name: str
@@ -133,6 +135,12 @@ class CoSearchProblem(Problem):
     networks: NetworkFamily | KnownNetworks
     train: TrainSettings
     known_steps: int = 1
+    training_seed: int | None = None
+
+    @property
+    def trains_by(self) -> int:
+        """Seed of the initial weights and of the images of a training: the same for all searches of a row of restarts."""
+        return self.seed if self.training_seed is None else self.training_seed
 
     @property
     def known(self) -> KnownNetworks | None:

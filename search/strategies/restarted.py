@@ -97,7 +97,12 @@ class Restarted:
 
     def _made(self) -> CoSearch:
         seeds = np.random.SeedSequence([self._problem.seed, self._number])
-        problem = replace(self._problem, seed=int(seeds.generate_state(1)[0]), spent=self._spent)
+        problem = replace(
+            self._problem,
+            seed=int(seeds.generate_state(1)[0]),
+            training_seed=self._problem.seed,
+            spent=self._spent,
+        )
         return self._make(problem, self._settings.restarted(self._settings.budget - self._spent))
 
     def _advance(self, place: int, done: int) -> None:

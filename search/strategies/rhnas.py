@@ -24,9 +24,6 @@ __all__ = ["Rhnas"]
 
 _ARCHITECTURE_STEP = 0.05
 _LOGIT_BATCH = 64
-_LEAST_RATIO = 0.05
-"""Least multiple of the most probable network's cost that is expected: a sum of single changes may fall below 0."""
-
 _SCALE_NETWORKS = 32
 """Architectures that are drawn to scale the agent's features."""
 
@@ -43,9 +40,12 @@ class _Expected(NamedTuple):
     added: Mapping[str, Tensor]
 
     def ratio(self, logits: Mapping[str, Tensor]) -> Tensor:
-        """Expected cost of the networks that logits make probable, to first order, as a multiple of the base."""
+        """Expected cost of the networks that logits make probable, to first order, as a multiple of the base.
+
+        A sum of single changes may fall below 0.
+        """
         added = [torch.softmax(logits[name], 0) @ each for name, each in self.added.items()]
-        return torch.clamp(1 + torch.stack(added).sum() / self.base, min=_LEAST_RATIO)
+        return 1 + torch.stack(added).sum() / self.base
 
 
 class Rhnas(CoSearch):
@@ -221,7 +221,8 @@ class Rhnas(CoSearch):
         for cost in expected:
             ratio = cost.ratio(self.choices.tensors)
             if cost.limit is not None:
-                loss = loss + torch.relu(torch.log(ratio * cost.base / cost.limit))
+                above = torch.clamp(ratio * cost.base / cost.limit, min=1.0)
+                loss = loss + torch.log(above)
             elif self.objective.cost_exponent:
                 loss = loss + self.settings.latency_weight * ratio
         self.choices.step(loss)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numba
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.runtime import rtsys  # type: ignore[attr-defined]  # numba has no types
 from numba.core.serialize import dumps
 
@@ -117,13 +118,15 @@ def _compiled(function: Callable[P, R], *, counted: bool, **more: bool) -> Calla
 def _compile_alone(compile_it: Callable[[Any], Any], files: "_KernelFiles", signature: Any) -> Any:
     """Compile for a signature, or load what is kept; what other processes compile is waited for.
 
-    Only where parts are compiled: no kernel is then loaded while another is compiled.
+    Only where parts are compiled: no kernel is then loaded while another is compiled. It is done under the lock
+    that numba takes for it anyway: who waits for that in another thread must not let others go on.
     """
-    files.waits = True
-    try:
-        return compile_it(signature)
-    finally:
-        files.release()
+    with global_compiler_lock:
+        files.waits = True
+        try:
+            return compile_it(signature)
+        finally:
+            files.release()
 
 
 def _load(cache: Any, signature: Any, target: Any) -> Any:

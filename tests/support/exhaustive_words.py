@@ -13,7 +13,7 @@ _WORDS = 1 << (BLOCK_BITS - _WORD_BITS)
 
 
 @njit(cache=True)
-def first_difference(conjunctions, places, pairs, bits, first, stop):
+def first_difference(conjunctions, places, pairs, bits, stop, step):
     """First block in which a pair of functions differs, or -1.
 
     Parameters
@@ -26,8 +26,8 @@ def first_difference(conjunctions, places, pairs, bits, first, stop):
         Literals that must be the same. Their places are not written to again.
     bits : int
         At least ``BLOCK_BITS``.
-    first, stop : int
-        Blocks.
+    stop, step : int
+        Blocks 0, ``step``, … below ``stop``.
     """
     values = np.zeros((places, _WORDS), np.uint64)
     full = ~np.uint64(0)
@@ -37,7 +37,7 @@ def first_difference(conjunctions, places, pairs, bits, first, stop):
             if place >> bit & 1:
                 pattern |= np.uint64(1) << np.uint64(place)
         values[1 + bit, :] = pattern
-    for block in range(first, stop):
+    for block in range(0, stop, step):
         for bit in range(_WORD_BITS, bits):
             for word in range(_WORDS):
                 set_bit = (block * _WORDS + word) >> (bit - _WORD_BITS) & 1

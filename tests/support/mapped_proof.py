@@ -118,6 +118,8 @@ class MappedProof:
     def prove_product(self, product: Product, *, share: float = 1) -> None:
         """Prove a register where it takes a product, for all values of the factors, or only for a share of them.
 
+        A share is of blocks that lie an odd number apart, so that each bit of the factors is met with both values.
+
         Raises
         ------
         NetlistDifferenceError
@@ -134,8 +136,8 @@ class MappedProof:
         rows, places, placed = _placed(conjunctions, len(product.factors), numbered)
         pairs = np.array([placed[: len(bits)], placed[len(bits) :]], np.int64).T
         blocks = 1 << (len(product.factors) - BLOCK_BITS)
-        stop = max(1, round(share * blocks))
-        block = first_difference(rows, places, pairs.copy(), len(product.factors), 0, stop)
+        step = 1 if share == 1 else round(1 / share) | 1
+        block = first_difference(rows, places, pairs.copy(), len(product.factors), blocks, step)
         if block >= 0:
             raise NetlistDifferenceError(
                 f"netlist of {self.module.name} must give {product.register} its product, and does "

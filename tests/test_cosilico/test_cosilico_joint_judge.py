@@ -17,7 +17,7 @@ from cosilico.comparison_joint_run import compare_on_truth, joint_target
 from cosilico.comparison_joint_summary import JointRun, ProblemComparison
 from cosilico.joint.judge import REFERENCE, JointJudge
 from cosilico.joint.problem import JointProblem, StatedProblem
-from cosilico.joint.problems import JUDGED, PROBLEMS, accuracy_front, named_problem
+from cosilico.joint.problems import JUDGED, PROBLEMS, named_problem
 from cosilico.joint.truth import JointTruth, read_truth
 from cosilico.pinning import pinned_space
 from joint_truth import write_joint_truth
@@ -190,7 +190,6 @@ def test_problems_follow_from_the_front(truth: JointTruth, rows: list[Evaluation
             and not any((accuracies > accuracies[place]) & (costs <= costs[place]))
         ]
         known = {(costs[place], accuracies[place]) for place in front}
-        assert {(costs[place], accuracies[place]) for place in accuracy_front(accuracies, costs)} == known  # fmt: skip
         x, y = np.log(np.array(sorted(known))).T
         if asked.place is not None:
             cycles = math.exp(x[0] + asked.place * (x[-1] - x[0]))

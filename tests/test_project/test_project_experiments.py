@@ -174,9 +174,9 @@ def test_verdicts_follow_their_rules() -> None:
     assert better([1] * 6 + [0] * 4, [0] * 10) == ("in part", 6)
     assert better([1] * 5 + [0] * 5, [0] * 10) == ("no", 5)
     other = {"least": 0.1, "median": 0.2, "most": 0.3}
-    assert as_good({"least": 0.2, "median": 0.3}, other) == "yes"
-    assert as_good({"least": 0.3, "median": 0.4}, other) == "in part"
-    assert as_good({"least": 0.31, "median": 0.4}, other) == "no"
+    assert as_good({"least": 0.1, "median": 0.2}, other) == "yes"
+    assert as_good({"least": 0.1, "median": 0.3}, other) == "in part"
+    assert as_good({"least": 0.1, "median": 0.31}, other) == "no"
     assert trend([[1, 2, 3, 4], [2, 3, 5, 9]]) == "yes"
     assert trend([[1, 2, 3, 4], [9, 5, 3, 2]]) == "in part"
     assert trend([[1, 2, 3, 4], [2, 2, 5, 9]]) == "in part"
@@ -260,9 +260,10 @@ def test_results_name_what_they_were_made_with(name: str) -> None:
     assert bool(results["digests"]) == measured
     assert stale({"digests": digests(file)}, file) == []
     assert stale({"digests": digests(file) | {"gateware": "0" * 64}}, file) == ["gateware"]
-    behind = stale(results, file)
-    if behind:  # listed, as hours would go by until all are made again
-        pytest.xfail(f"{name}.json is of other {', '.join(behind)}: run make evidence")
+    # listed, as hours go by until all are made again
+    page = (ROOT / "docs" / "explanation" / "evidence.md").read_text()
+    listed = page.partition("of an earlier state.**")[2].partition("\n\n")[0]
+    assert bool(stale(results, file)) == (f"`benchmarks/{name}.json`" in listed)
 
 
 def test_a_shared_design_costs_at_least_as_much_as_each_optimum(

@@ -169,8 +169,9 @@ def test_the_last_of_all_values_counts() -> None:
     )
     pairs = np.array([(literal, FALSE)], np.int64)
     arguments = rows, 15 + len(rows), pairs, len(names)
-    assert first_difference(*arguments, 0, 3) == -1
-    assert first_difference(*arguments, 0, 4) == 3
+    assert first_difference(*arguments, 3, 1) == -1
+    assert first_difference(*arguments, 4, 1) == 3
+    assert first_difference(*arguments, 4, 2) == -1
     assert (
-        first_difference(rows, 15 + len(rows), np.array([(literal,) * 2]), len(names), 0, 4) == -1
+        first_difference(rows, 15 + len(rows), np.array([(literal,) * 2]), len(names), 4, 1) == -1
     )

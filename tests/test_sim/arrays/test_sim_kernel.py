@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.errors import TypingError
 
 import sim.arrays.kernel
@@ -164,6 +165,38 @@ def test_what_another_process_compiles_is_waited_for(
     again = os.open(folder, os.O_RDONLY)
     fcntl.flock(again, fcntl.LOCK_EX | fcntl.LOCK_NB)
     os.close(again)
+
+
+def test_a_thread_that_waits_for_the_compiler_lets_nobody_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lock on the folder is given back by the thread that took it, while it has numba's."""
+    monkeypatch.setattr(sim.arrays.kernel, "_CACHE", str(tmp_path))
+    release = sim.arrays.kernel._KernelFiles.release
+    alone = []
+
+    def released(files: Any) -> None:
+        with ThreadPoolExecutor(1) as pool:
+            alone.append(not pool.submit(_lock_is_free).result())
+        release(files)
+
+    monkeypatch.setattr(sim.arrays.kernel._KernelFiles, "release", released)
+
+    def _double(values):  # type: ignore[no-untyped-def]  # numba infers the types
+        values[0] *= 2
+
+    values = np.array([3])
+    in_place(_double)(values)
+    assert values[0] == 6
+    assert alone
+    assert all(alone)
+
+
+def _lock_is_free() -> bool:
+    free: bool = global_compiler_lock._lock.acquire(blocking=False)
+    if free:
+        global_compiler_lock._lock.release()
+    return free
 
 
 def test_a_kernel_that_does_not_compile_keeps_nobody_waiting(
